@@ -1,0 +1,43 @@
+/** The core of iomux: errors and constants, the system calls, sockets, selectors. */
+export { Epoll } from './calls/epoll.js';
+export { type Kevent, Kqueue } from './calls/kqueue.js';
+export { Poll } from './calls/poll.js';
+export { select } from './calls/select.js';
+export type { FileLike } from './files.js';
+export {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  constants,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+} from './native/constants.js';
+export { StateError, type StateErrorCode, SystemError } from './native/errors.js';
+export type {
+  Backend,
+  RegisterOptions,
+  SelectorCapabilities,
+  TriggerMode,
+} from './selectors/capabilities.js';
+export { createSelector, DefaultSelector, selectorBackends } from './selectors/default.js';
+export { EpollSelector } from './selectors/epoll.js';
+export {
+  EVENT_ERROR,
+  EVENT_HANGUP,
+  EVENT_INVALID,
+  EVENT_PRIORITY,
+  EVENT_READ,
+  EVENT_READ_CLOSED,
+  EVENT_WRITE,
+} from './selectors/events.js';
+export { KqueueSelector } from './selectors/kqueue.js';
+export { PollSelector } from './selectors/poll.js';
+export type { SelectorKey } from './selectors/registry.js';
+export { SelectSelector } from './selectors/select.js';
+export { type ReadyKey, Selector, type SelectorStats } from './selectors/selector.js';
+export { Waker, type WakerHandle } from './selectors/waker.js';
+export type { Address } from './sockets/address.js';
+export { DatagramBatch } from './sockets/datagram-batch.js';
+export { type ReceivedMessage, Socket, WOULD_BLOCK } from './sockets/socket.js';

@@ -1,0 +1,25 @@
+/** Level and oneshot over poll(2): every Unix. */
+import { native } from '../native/load.js';
+import type { SelectorCapabilities } from './capabilities.js';
+import { WaitSetSelector } from './wait-set.js';
+
+const CAPABILITIES: SelectorCapabilities = Object.freeze({
+  modes: Object.freeze(['level', 'oneshot'] as const),
+  exclusive: false,
+  priority: true,
+  readClosed: native.constants['POLLRDHUP'] !== undefined,
+  pollable: false,
+  maxDescriptor: 0x7fff_ffff,
+});
+
+/**
+ * A selector over poll(2): a wait costs what is registered, which for a handful of descriptors is less than epoll's.
+ * It also watches regular files, which are always ready.
+ */
+export class PollSelector<T = unknown> extends WaitSetSelector<T> {
+  readonly backend = 'poll';
+
+  constructor() {
+    super('poll', native.pollOpen, CAPABILITIES);
+  }
+}

@@ -1,0 +1,27 @@
+/** Level and oneshot over select(2): every Unix. */
+import { native } from '../native/load.js';
+import type { SelectorCapabilities } from './capabilities.js';
+import { WaitSetSelector } from './wait-set.js';
+
+const CAPABILITIES: SelectorCapabilities = Object.freeze({
+  modes: Object.freeze(['level', 'oneshot'] as const),
+  exclusive: false,
+  priority: true,
+  readClosed: false,
+  pollable: false,
+  maxDescriptor: 0x7fff_ffff,
+});
+
+/**
+ * A selector over select(2): a wait costs what the highest descriptor is. There is no FD_SETSIZE: the bit arrays are
+ * as long as they must be.
+ *
+ * select(2) knows readable, writable and exceptional, nothing else: an error or hang-up shows as READ and WRITE alone.
+ */
+export class SelectSelector<T = unknown> extends WaitSetSelector<T> {
+  readonly backend = 'select';
+
+  constructor() {
+    super('select', native.selectOpen, CAPABILITIES);
+  }
+}

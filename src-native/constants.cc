@@ -1,0 +1,582 @@
+// Every numeric constant that the calls take, by its C name.
+#define __APPLE_USE_RFC_3542 1  // else macOS keeps IPV6_PKTINFO and IPV6_RECVPKTINFO to itself
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#if defined(__linux__)
+#include <linux/can.h>
+#include <linux/can/raw.h>
+#include <linux/netlink.h>
+#include <sys/epoll.h>
+#endif
+#if defined(IOMUX_KQUEUE)
+#include <sys/event.h>
+#endif
+
+#include "arguments.h"
+
+namespace iomux {
+namespace {
+
+struct Constant {
+  const char* name;
+  // Flags in bit 31, as EPOLLET, are unsigned; kqueue's filters are negative. A 64-bit number holds both.
+  int64_t value;
+};
+
+// clang-format off
+#define CONSTANT(name) { #name, static_cast<int64_t>(name) }
+// clang-format on
+
+// Names that came to some system or C library late, or only to some, stand behind a condition.
+constexpr Constant kConstants[] = {
+    // families and types
+    CONSTANT(AF_UNSPEC),
+    CONSTANT(AF_INET),
+    CONSTANT(AF_INET6),
+    CONSTANT(AF_UNIX),
+    CONSTANT(SOCK_STREAM),
+    CONSTANT(SOCK_DGRAM),
+    CONSTANT(SOCK_SEQPACKET),
+    CONSTANT(SOCK_RAW),
+    CONSTANT(SOMAXCONN),
+    // protocols and levels
+    CONSTANT(IPPROTO_IP),
+    CONSTANT(IPPROTO_ICMP),
+    CONSTANT(IPPROTO_TCP),
+    CONSTANT(IPPROTO_UDP),
+    CONSTANT(IPPROTO_IPV6),
+    CONSTANT(IPPROTO_ICMPV6),
+    CONSTANT(IPPROTO_RAW),
+    CONSTANT(SOL_SOCKET),
+    // socket options
+    CONSTANT(SO_ACCEPTCONN),
+    CONSTANT(SO_BROADCAST),
+    CONSTANT(SO_DEBUG),
+    CONSTANT(SO_DONTROUTE),
+    CONSTANT(SO_ERROR),
+    CONSTANT(SO_KEEPALIVE),
+    CONSTANT(SO_LINGER),
+    CONSTANT(SO_OOBINLINE),
+    CONSTANT(SO_RCVBUF),
+    CONSTANT(SO_RCVLOWAT),
+    CONSTANT(SO_RCVTIMEO),
+    CONSTANT(SO_REUSEADDR),
+    CONSTANT(SO_REUSEPORT),
+    CONSTANT(SO_SNDBUF),
+    CONSTANT(SO_SNDLOWAT),
+    CONSTANT(SO_SNDTIMEO),
+    CONSTANT(SO_TIMESTAMP),
+    CONSTANT(SO_TYPE),
+    // TCP, IP, IPv6
+    CONSTANT(TCP_NODELAY),
+    CONSTANT(TCP_MAXSEG),
+    CONSTANT(IP_TOS),
+    CONSTANT(IP_TTL),
+    CONSTANT(IP_HDRINCL),
+    CONSTANT(IP_OPTIONS),
+    CONSTANT(IP_ADD_MEMBERSHIP),
+    CONSTANT(IP_DROP_MEMBERSHIP),
+    CONSTANT(IP_MULTICAST_IF),
+    CONSTANT(IP_MULTICAST_LOOP),
+    CONSTANT(IP_MULTICAST_TTL),
+    CONSTANT(IPV6_JOIN_GROUP),
+    CONSTANT(IPV6_LEAVE_GROUP),
+    CONSTANT(IPV6_MULTICAST_HOPS),
+    CONSTANT(IPV6_MULTICAST_IF),
+    CONSTANT(IPV6_MULTICAST_LOOP),
+    CONSTANT(IPV6_UNICAST_HOPS),
+    CONSTANT(IPV6_V6ONLY),
+    CONSTANT(IPV6_TCLASS),
+    CONSTANT(IPV6_RECVTCLASS),
+    CONSTANT(IPV6_RECVPKTINFO),
+    CONSTANT(IPV6_PKTINFO),
+    // messages
+    CONSTANT(MSG_CTRUNC),
+    CONSTANT(MSG_DONTROUTE),
+    CONSTANT(MSG_DONTWAIT),
+    CONSTANT(MSG_EOR),
+    CONSTANT(MSG_OOB),
+    CONSTANT(MSG_PEEK),
+    CONSTANT(MSG_TRUNC),
+    CONSTANT(MSG_WAITALL),
+    CONSTANT(SCM_RIGHTS),
+    CONSTANT(SHUT_RD),
+    CONSTANT(SHUT_WR),
+    CONSTANT(SHUT_RDWR),
+    // poll(2)
+    CONSTANT(POLLIN),
+    CONSTANT(POLLPRI),
+    CONSTANT(POLLOUT),
+    CONSTANT(POLLERR),
+    CONSTANT(POLLHUP),
+    CONSTANT(POLLNVAL),
+    CONSTANT(POLLRDNORM),
+    CONSTANT(POLLRDBAND),
+    CONSTANT(POLLWRNORM),
+    CONSTANT(POLLWRBAND),
+#if defined(__linux__)
+    // families, levels
+    CONSTANT(AF_NETLINK),
+    CONSTANT(AF_PACKET),
+    CONSTANT(AF_CAN),
+    CONSTANT(AF_BLUETOOTH),
+    CONSTANT(AF_ALG),
+#if defined(AF_VSOCK)
+    CONSTANT(AF_VSOCK),
+#endif
+#if defined(AF_TIPC)
+    CONSTANT(AF_TIPC),
+#endif
+    CONSTANT(SOCK_CLOEXEC),
+    CONSTANT(SOCK_NONBLOCK),
+    CONSTANT(SOCK_RDM),
+    CONSTANT(IPPROTO_SCTP),
+    CONSTANT(IPPROTO_UDPLITE),
+#if defined(IPPROTO_MPTCP)
+    CONSTANT(IPPROTO_MPTCP),
+#endif
+    CONSTANT(SOL_IP),
+    CONSTANT(SOL_IPV6),
+    CONSTANT(SOL_TCP),
+    CONSTANT(SOL_UDP),
+#if defined(SOL_CAN_BASE)
+    CONSTANT(SOL_CAN_BASE),
+#endif
+#if defined(SOL_CAN_RAW)
+    CONSTANT(SOL_CAN_RAW),
+#endif
+#if defined(SOL_NETLINK)
+    CONSTANT(SOL_NETLINK),
+#endif
+#if defined(SOL_PACKET)
+    CONSTANT(SOL_PACKET),
+#endif
+// socket options
+#if defined(SO_ATTACH_BPF)
+    CONSTANT(SO_ATTACH_BPF),
+#endif
+    CONSTANT(SO_ATTACH_FILTER),
+#if defined(SO_ATTACH_REUSEPORT_CBPF)
+    CONSTANT(SO_ATTACH_REUSEPORT_CBPF),
+#endif
+#if defined(SO_ATTACH_REUSEPORT_EBPF)
+    CONSTANT(SO_ATTACH_REUSEPORT_EBPF),
+#endif
+    CONSTANT(SO_BINDTODEVICE),
+    CONSTANT(SO_BUSY_POLL),
+#if defined(SO_COOKIE)
+    CONSTANT(SO_COOKIE),
+#endif
+    CONSTANT(SO_DETACH_FILTER),
+    CONSTANT(SO_DOMAIN),
+#if defined(SO_INCOMING_CPU)
+    CONSTANT(SO_INCOMING_CPU),
+#endif
+#if defined(SO_INCOMING_NAPI_ID)
+    CONSTANT(SO_INCOMING_NAPI_ID),
+#endif
+    CONSTANT(SO_LOCK_FILTER),
+    CONSTANT(SO_MARK),
+#if defined(SO_MAX_PACING_RATE)
+    CONSTANT(SO_MAX_PACING_RATE),
+#endif
+    CONSTANT(SO_NO_CHECK),
+    CONSTANT(SO_PASSCRED),
+    CONSTANT(SO_PASSSEC),
+    CONSTANT(SO_PEEK_OFF),
+    CONSTANT(SO_PEERCRED),
+    CONSTANT(SO_PEERSEC),
+#if defined(SO_PREFER_BUSY_POLL)
+    CONSTANT(SO_PREFER_BUSY_POLL),
+#endif
+    CONSTANT(SO_PRIORITY),
+    CONSTANT(SO_PROTOCOL),
+    CONSTANT(SO_RCVBUFFORCE),
+    CONSTANT(SO_RXQ_OVFL),
+    CONSTANT(SO_SELECT_ERR_QUEUE),
+    CONSTANT(SO_SNDBUFFORCE),
+    CONSTANT(SO_TIMESTAMPING),
+    CONSTANT(SO_TIMESTAMPNS),
+#if defined(SO_TXTIME)
+    CONSTANT(SO_TXTIME),
+#endif
+#if defined(SO_ZEROCOPY)
+    CONSTANT(SO_ZEROCOPY),
+#endif
+    CONSTANT(SCM_CREDENTIALS),
+#if defined(SCM_TIMESTAMPING)
+    CONSTANT(SCM_TIMESTAMPING),
+#endif
+    // TCP, UDP
+    CONSTANT(TCP_CONGESTION),
+    CONSTANT(TCP_CORK),
+    CONSTANT(TCP_DEFER_ACCEPT),
+    CONSTANT(TCP_FASTOPEN),
+#if defined(TCP_FASTOPEN_CONNECT)
+    CONSTANT(TCP_FASTOPEN_CONNECT),
+#endif
+    CONSTANT(TCP_INFO),
+    CONSTANT(TCP_KEEPCNT),
+    CONSTANT(TCP_KEEPIDLE),
+    CONSTANT(TCP_KEEPINTVL),
+    CONSTANT(TCP_LINGER2),
+#if defined(TCP_MD5SIG)
+    CONSTANT(TCP_MD5SIG),
+#endif
+    CONSTANT(TCP_NOTSENT_LOWAT),
+    CONSTANT(TCP_QUICKACK),
+    CONSTANT(TCP_REPAIR),
+#if defined(TCP_SAVE_SYN)
+    CONSTANT(TCP_SAVE_SYN),
+#endif
+    CONSTANT(TCP_SYNCNT),
+    CONSTANT(TCP_TIMESTAMP),
+#if defined(TCP_ULP)
+    CONSTANT(TCP_ULP),
+#endif
+    CONSTANT(TCP_USER_TIMEOUT),
+    CONSTANT(TCP_WINDOW_CLAMP),
+    CONSTANT(UDP_CORK),
+#if defined(UDP_SEGMENT)
+    CONSTANT(UDP_SEGMENT),
+#endif
+#if defined(UDP_GRO)
+    CONSTANT(UDP_GRO),
+#endif
+    // IP, IPv6
+    CONSTANT(IP_ADD_SOURCE_MEMBERSHIP),
+#if defined(IP_BIND_ADDRESS_NO_PORT)
+    CONSTANT(IP_BIND_ADDRESS_NO_PORT),
+#endif
+    CONSTANT(IP_BLOCK_SOURCE),
+    CONSTANT(IP_DROP_SOURCE_MEMBERSHIP),
+    CONSTANT(IP_FREEBIND),
+    CONSTANT(IP_MTU),
+    CONSTANT(IP_MTU_DISCOVER),
+    CONSTANT(IP_MULTICAST_ALL),
+#if defined(IP_NODEFRAG)
+    CONSTANT(IP_NODEFRAG),
+#endif
+    CONSTANT(IP_PKTINFO),
+    CONSTANT(IP_RECVERR),
+    CONSTANT(IP_RECVOPTS),
+    CONSTANT(IP_RECVORIGDSTADDR),
+    CONSTANT(IP_RECVTOS),
+    CONSTANT(IP_RECVTTL),
+    CONSTANT(IP_TRANSPARENT),
+    CONSTANT(IP_UNBLOCK_SOURCE),
+    CONSTANT(IP_PMTUDISC_DO),
+    CONSTANT(IP_PMTUDISC_DONT),
+    CONSTANT(IP_PMTUDISC_WANT),
+    CONSTANT(IP_PMTUDISC_PROBE),
+    CONSTANT(IPV6_ADD_MEMBERSHIP),
+    CONSTANT(IPV6_DROP_MEMBERSHIP),
+    CONSTANT(IPV6_DONTFRAG),
+#if defined(IPV6_FREEBIND)
+    CONSTANT(IPV6_FREEBIND),
+#endif
+    CONSTANT(IPV6_MTU),
+    CONSTANT(IPV6_MTU_DISCOVER),
+    CONSTANT(IPV6_RECVERR),
+    CONSTANT(IPV6_RECVHOPLIMIT),
+#if defined(IPV6_TRANSPARENT)
+    CONSTANT(IPV6_TRANSPARENT),
+#endif
+    // messages
+    CONSTANT(MSG_CMSG_CLOEXEC),
+    CONSTANT(MSG_CONFIRM),
+    CONSTANT(MSG_ERRQUEUE),
+    CONSTANT(MSG_FASTOPEN),
+    CONSTANT(MSG_MORE),
+    CONSTANT(MSG_NOSIGNAL),
+    CONSTANT(MSG_PROXY),
+    CONSTANT(MSG_WAITFORONE),
+#if defined(MSG_ZEROCOPY)
+    CONSTANT(MSG_ZEROCOPY),
+#endif
+    // poll(2), epoll(7)
+    CONSTANT(POLLRDHUP),
+    CONSTANT(EPOLLIN),
+    CONSTANT(EPOLLPRI),
+    CONSTANT(EPOLLOUT),
+    CONSTANT(EPOLLERR),
+    CONSTANT(EPOLLHUP),
+    CONSTANT(EPOLLRDNORM),
+    CONSTANT(EPOLLRDBAND),
+    CONSTANT(EPOLLWRNORM),
+    CONSTANT(EPOLLWRBAND),
+    CONSTANT(EPOLLMSG),
+    CONSTANT(EPOLLRDHUP),
+#if defined(EPOLLEXCLUSIVE)
+    CONSTANT(EPOLLEXCLUSIVE),
+#endif
+    CONSTANT(EPOLLWAKEUP),
+    CONSTANT(EPOLLONESHOT),
+    CONSTANT(EPOLLET),
+    CONSTANT(EPOLL_CTL_ADD),
+    CONSTANT(EPOLL_CTL_DEL),
+    CONSTANT(EPOLL_CTL_MOD),
+    // CAN
+    CONSTANT(CAN_RAW),
+    CONSTANT(CAN_BCM),
+#if defined(CAN_ISOTP)
+    CONSTANT(CAN_ISOTP),
+#endif
+#if defined(CAN_J1939)
+    CONSTANT(CAN_J1939),
+#endif
+    CONSTANT(CAN_RAW_FILTER),
+    CONSTANT(CAN_RAW_ERR_FILTER),
+    CONSTANT(CAN_RAW_LOOPBACK),
+    CONSTANT(CAN_RAW_RECV_OWN_MSGS),
+    CONSTANT(CAN_RAW_FD_FRAMES),
+#endif
+#if !defined(__linux__)
+// the BSDs and macOS
+#if defined(SO_NOSIGPIPE)
+    CONSTANT(SO_NOSIGPIPE),
+#endif
+#if defined(SO_USELOOPBACK)
+    CONSTANT(SO_USELOOPBACK),
+#endif
+#if defined(SO_REUSEPORT_LB)
+    CONSTANT(SO_REUSEPORT_LB),
+#endif
+#if defined(SO_ACCEPTFILTER)
+    CONSTANT(SO_ACCEPTFILTER),
+#endif
+#if defined(SO_USER_COOKIE)
+    CONSTANT(SO_USER_COOKIE),
+#endif
+#if defined(LOCAL_PEERCRED)
+    CONSTANT(LOCAL_PEERCRED),
+#endif
+#if defined(LOCAL_PEERPID)
+    CONSTANT(LOCAL_PEERPID),
+#endif
+#if defined(LOCAL_CREDS)
+    CONSTANT(LOCAL_CREDS),
+#endif
+#if defined(TCP_KEEPALIVE)
+    CONSTANT(TCP_KEEPALIVE),
+#endif
+#if defined(TCP_KEEPIDLE)
+    CONSTANT(TCP_KEEPIDLE),
+#endif
+#if defined(TCP_KEEPINTVL)
+    CONSTANT(TCP_KEEPINTVL),
+#endif
+#if defined(TCP_KEEPCNT)
+    CONSTANT(TCP_KEEPCNT),
+#endif
+#if defined(TCP_NOPUSH)
+    CONSTANT(TCP_NOPUSH),
+#endif
+#if defined(TCP_NOOPT)
+    CONSTANT(TCP_NOOPT),
+#endif
+#if defined(TCP_FASTOPEN)
+    CONSTANT(TCP_FASTOPEN),
+#endif
+#if defined(MSG_NOSIGNAL)
+    CONSTANT(MSG_NOSIGNAL),
+#endif
+#if defined(MSG_CMSG_CLOEXEC)
+    CONSTANT(MSG_CMSG_CLOEXEC),
+#endif
+#if defined(MSG_WAITFORONE)
+    CONSTANT(MSG_WAITFORONE),
+#endif
+#if defined(SOCK_CLOEXEC)
+    CONSTANT(SOCK_CLOEXEC),
+#endif
+#if defined(SOCK_NONBLOCK)
+    CONSTANT(SOCK_NONBLOCK),
+#endif
+#if defined(POLLRDHUP)
+    CONSTANT(POLLRDHUP),
+#endif
+#if defined(AF_ROUTE)
+    CONSTANT(AF_ROUTE),
+#endif
+#if defined(AF_LINK)
+    CONSTANT(AF_LINK),
+#endif
+#if defined(IP_RECVDSTADDR)
+    CONSTANT(IP_RECVDSTADDR),
+#endif
+#if defined(IP_RECVIF)
+    CONSTANT(IP_RECVIF),
+#endif
+#if defined(IP_RECVTTL)
+    CONSTANT(IP_RECVTTL),
+#endif
+#if defined(IP_RECVTOS)
+    CONSTANT(IP_RECVTOS),
+#endif
+#endif
+#if defined(IOMUX_KQUEUE)
+    // actions and flags
+    CONSTANT(EV_ADD),
+    CONSTANT(EV_DELETE),
+    CONSTANT(EV_ENABLE),
+    CONSTANT(EV_DISABLE),
+    CONSTANT(EV_ONESHOT),
+    CONSTANT(EV_CLEAR),
+    CONSTANT(EV_RECEIPT),
+    CONSTANT(EV_DISPATCH),
+    CONSTANT(EV_EOF),
+    CONSTANT(EV_ERROR),
+#if defined(EV_OOBAND)
+    CONSTANT(EV_OOBAND),
+#endif
+#if defined(EV_FLAG0)
+    CONSTANT(EV_FLAG0),
+#endif
+#if defined(EV_FLAG1)
+    CONSTANT(EV_FLAG1),
+#endif
+    // filters
+    CONSTANT(EVFILT_READ),
+    CONSTANT(EVFILT_WRITE),
+#if defined(EVFILT_AIO)
+    CONSTANT(EVFILT_AIO),
+#endif
+    CONSTANT(EVFILT_VNODE),
+    CONSTANT(EVFILT_PROC),
+    CONSTANT(EVFILT_SIGNAL),
+    CONSTANT(EVFILT_TIMER),
+#if defined(EVFILT_USER)
+    CONSTANT(EVFILT_USER),
+#endif
+#if defined(EVFILT_EXCEPT)
+    CONSTANT(EVFILT_EXCEPT),
+#endif
+#if defined(EVFILT_MACHPORT)
+    CONSTANT(EVFILT_MACHPORT),
+#endif
+#if defined(EVFILT_FS)
+    CONSTANT(EVFILT_FS),
+#endif
+#if defined(EVFILT_LIO)
+    CONSTANT(EVFILT_LIO),
+#endif
+#if defined(EVFILT_PROCDESC)
+    CONSTANT(EVFILT_PROCDESC),
+#endif
+#if defined(EVFILT_EMPTY)
+    CONSTANT(EVFILT_EMPTY),
+#endif
+// notes
+#if defined(NOTE_LOWAT)
+    CONSTANT(NOTE_LOWAT),
+#endif
+#if defined(NOTE_OOB)
+    CONSTANT(NOTE_OOB),
+#endif
+    CONSTANT(NOTE_TRIGGER),
+#if defined(NOTE_FFNOP)
+    CONSTANT(NOTE_FFNOP),
+#endif
+#if defined(NOTE_FFAND)
+    CONSTANT(NOTE_FFAND),
+#endif
+#if defined(NOTE_FFOR)
+    CONSTANT(NOTE_FFOR),
+#endif
+#if defined(NOTE_FFCOPY)
+    CONSTANT(NOTE_FFCOPY),
+#endif
+#if defined(NOTE_FFCTRLMASK)
+    CONSTANT(NOTE_FFCTRLMASK),
+#endif
+#if defined(NOTE_FFLAGSMASK)
+    CONSTANT(NOTE_FFLAGSMASK),
+#endif
+    CONSTANT(NOTE_DELETE),
+    CONSTANT(NOTE_WRITE),
+    CONSTANT(NOTE_EXTEND),
+    CONSTANT(NOTE_ATTRIB),
+#if defined(NOTE_LINK)
+    CONSTANT(NOTE_LINK),
+#endif
+    CONSTANT(NOTE_RENAME),
+#if defined(NOTE_REVOKE)
+    CONSTANT(NOTE_REVOKE),
+#endif
+#if defined(NOTE_OPEN)
+    CONSTANT(NOTE_OPEN),
+#endif
+#if defined(NOTE_CLOSE)
+    CONSTANT(NOTE_CLOSE),
+#endif
+#if defined(NOTE_CLOSE_WRITE)
+    CONSTANT(NOTE_CLOSE_WRITE),
+#endif
+#if defined(NOTE_READ)
+    CONSTANT(NOTE_READ),
+#endif
+    CONSTANT(NOTE_EXIT),
+#if defined(NOTE_EXITSTATUS)
+    CONSTANT(NOTE_EXITSTATUS),
+#endif
+#if defined(NOTE_FORK)
+    CONSTANT(NOTE_FORK),
+#endif
+#if defined(NOTE_EXEC)
+    CONSTANT(NOTE_EXEC),
+#endif
+#if defined(NOTE_TRACK)
+    CONSTANT(NOTE_TRACK),
+#endif
+#if defined(NOTE_TRACKERR)
+    CONSTANT(NOTE_TRACKERR),
+#endif
+#if defined(NOTE_CHILD)
+    CONSTANT(NOTE_CHILD),
+#endif
+#if defined(NOTE_SECONDS)
+    CONSTANT(NOTE_SECONDS),
+#endif
+#if defined(NOTE_MSECONDS)
+    CONSTANT(NOTE_MSECONDS),
+#endif
+#if defined(NOTE_USECONDS)
+    CONSTANT(NOTE_USECONDS),
+#endif
+#if defined(NOTE_NSECONDS)
+    CONSTANT(NOTE_NSECONDS),
+#endif
+#if defined(NOTE_ABSTIME)
+    CONSTANT(NOTE_ABSTIME),
+#endif
+#if defined(NOTE_ABSOLUTE)
+    CONSTANT(NOTE_ABSOLUTE),
+#endif
+#if defined(NOTE_CRITICAL)
+    CONSTANT(NOTE_CRITICAL),
+#endif
+#if defined(NOTE_BACKGROUND)
+    CONSTANT(NOTE_BACKGROUND),
+#endif
+#if defined(NOTE_LEEWAY)
+    CONSTANT(NOTE_LEEWAY),
+#endif
+#endif
+};
+
+#undef CONSTANT
+
+}  // namespace
+
+void RegisterConstants(Napi::Object exports, Environment&) {
+  Napi::Object constants = Napi::Object::New(exports.Env());
+  for (const Constant& constant : kConstants) constants[constant.name] = static_cast<double>(constant.value);
+  exports["constants"] = constants;
+}
+
+}  // namespace iomux

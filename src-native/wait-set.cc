@@ -1,0 +1,108 @@
+// The wait that all backends share; see wait-set.h.
+#include "wait-set.h"
+
+#include <cerrno>
+
+#include "arguments.h"
+#include "descriptor.h"
+
+namespace iomux {
+namespace {
+
+// waitSetWait(id, results, milliseconds) → count of triples, with kEnded
+int Wait(Environment& environment, int id, Words results, double milliseconds) {
+  WaitSet* set = environment.Find(id);
+  return set == nullptr ? -EBADF : set->Wait(results, milliseconds);
+}
+
+// waitSetResume(id, results) → the same, until the deadline of the last wait
+int Resume(Environment& environment, int id, Words results) {
+  WaitSet* set = environment.Find(id);
+  return set == nullptr ? -EBADF : set->Resume(results);
+}
+
+// waitSetControl(id, fd, generation, events, edge, oneshot) → 0
+int Control(Environment& environment, int id, int fd, uint32_t generation, uint32_t events, int edge,
+            int oneshot) {
+  WaitSet* set = environment.Find(id);
+  // A set in user space would take any number, and arrays as long as it.
+  if (set == nullptr || !IsOpen(fd)) return -EBADF;
+  return set->Control(fd, {generation, events, edge != 0, oneshot != 0});
+}
+
+// waitSetRemove(id, fd) → 0, or -ENOENT
+int Remove(Environment& environment, int id, int fd) {
+  WaitSet* set = environment.Find(id);
+  if (set == nullptr || fd < 0) return -EBADF;
+  return set->Remove(fd);
+}
+
+// waitSetDump(id, into) → count of triples
+int Dump(Environment& environment, int id, Words into) {
+  const WaitSet* set = environment.Find(id);
+  return set == nullptr ? -EBADF : set->Dump(into);
+}
+
+// waitSetWaker(id) → the descriptor that wakerWake takes
+int WakerHandle(Environment& environment, int id) {
+  WaitSet* set = environment.Find(id);
+  return set == nullptr ? -EBADF : set->waker().handle();
+}
+
+// waitSetOwns(id, fd) → 1 where it is the bell or the interrupt, else 0
+int Owns(Environment& environment, int id, int fd) {
+  WaitSet* set = environment.Find(id);
+  if (set == nullptr) return -EBADF;
+  return fd == set->waker().bell() || fd == set->waker().handle() || fd == environment.interrupt();
+}
+
+// waitSetClose(id) → 0
+int Close(Environment& environment, int id) { return environment.Remove(id) ? 0 : -EBADF; }
+
+// interruptible(probe) → 0. Once per worker, before its first wait.
+int Interruptible(Environment& environment, Napi::Function probe) { return environment.Interruptible(probe); }
+
+}  // namespace
+
+int WaitSet::Wait(Words results, double milliseconds) {
+  deadline_ = Deadline(milliseconds);
+  return Run(results);
+}
+
+int WaitSet::Resume(Words results) { return deadline_.Expired() ? kEnded : Run(results); }
+
+int WaitSet::Run(Words results) {
+  if (results.length < 3) return -EINVAL;
+  results_ = results.data;
+  capacity_ = results.length / 3;
+  Deadline deadline = environment_.stopped() ? Deadline(0) : deadline_;
+  if (!waker_.Begin(!deadline.immediate())) deadline = Deadline(0);
+  count_ = 0;
+  int status;
+  bool stop;
+  do {
+    bell_rang_ = interrupted_ = false;
+    status = WaitOnce(environment_.Stretch(deadline));
+    if (status == -EINTR) status = 0;  // what is left of the deadline is waited for again
+    if (bell_rang_) waker_.Quiet();
+    // A rung bell alone proves no wake: it may be the late ring of one that an earlier wait took.
+    stop = waker_.due() || environment_.EndsWait(interrupted_, count_ == 0);
+  } while (status == 0 && count_ == 0 && !stop && !deadline.Expired());
+  if (waker_.End()) stop = true;
+  if (status < 0) return status;
+  return static_cast<int>(count_) | (stop ? kEnded : 0);
+}
+
+void RegisterWaitSet(Napi::Object exports, Environment& environment) {
+  Export<Wait>(exports, environment, "waitSetWait");
+  Export<Resume>(exports, environment, "waitSetResume");
+  Export<Control>(exports, environment, "waitSetControl");
+  Export<Remove>(exports, environment, "waitSetRemove");
+  Export<Dump>(exports, environment, "waitSetDump");
+  Export<WakerHandle>(exports, environment, "waitSetWaker");
+  Export<Owns>(exports, environment, "waitSetOwns");
+  Export<Close>(exports, environment, "waitSetClose");
+  Export<Interruptible>(exports, environment, "interruptible");
+}
+
+}  // namespace iomux

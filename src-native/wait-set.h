@@ -1,0 +1,122 @@
+// What the waits of all backends share: the results they fill, the waker and the interrupt that end them, and
+// one deadline.
+#pragma once
+
+#include <napi.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <ctime>
+
+#include "arguments.h"
+#include "environment.h"
+#include "timeout.h"
+#include "waker.h"
+
+namespace iomux {
+
+// Readiness as JavaScript sees it; lib/selectors/events.ts has the same bits.
+enum Event : uint32_t {
+  kRead = 1,
+  kWrite = 2,
+  kPriority = 4,
+  kReadClosed = 8,
+  kError = 16,
+  kHangup = 32,
+  kInvalid = 64,
+};
+
+// What a registration asks for.
+struct Interest {
+  uint32_t generation = 0;
+  uint32_t events = 0;
+  bool edge = false;
+  bool oneshot = false;
+};
+// How Dump shows them, beside the events.
+constexpr uint32_t kEdge = 256, kOneshot = 512;
+
+enum class Backend { kEpoll, kKqueue, kPoll, kSelect };
+
+class WaitSet {
+ public:
+  virtual ~WaitSet() = default;
+  WaitSet(const WaitSet&) = delete;
+  WaitSet& operator=(const WaitSet&) = delete;
+
+  Backend backend() const { return backend_; }
+  Waker& waker() { return waker_; }
+
+  // Stands beside the count where the wait has ended whatever was reported: by a wake, with the environment,
+  // or because its time was over before it was resumed.
+  static constexpr int kEnded = 0x40000000;
+
+  // Waits until something is reported, a wake comes, or the time is over. The number of triples [fd,
+  // generation, events] written to `results`, with kEnded, or -errno. The array is the caller's, given anew
+  // each time: that costs 12 ns, and nothing that JavaScript does with it meanwhile can leave a pointer
+  // dangling here.
+  int Wait(Words results, double milliseconds);
+  // Waits on, until the deadline of the last wait: what that reported came to nothing.
+  int Resume(Words results);
+
+  // The registrations of a set that keeps them itself; epoll's are the kernel's, reached by epoll_ctl.
+  // Control adds one, changes it, or arms it again. 0 or -errno; where it fails, all is as it was.
+  virtual int Control(int /* fd */, const Interest&) { return -ENOTSUP; }
+  virtual int Remove(int /* fd */) { return -ENOTSUP; }
+  // Writes them as triples [fd, generation, events with kEdge and kOneshot], for Selector.verify(). The
+  // number of triples.
+  virtual int Dump(Words) const { return -ENOTSUP; }
+
+ protected:
+  WaitSet(Environment& environment, Backend backend) : environment_(environment), backend_(backend) {}
+
+  // One wait in the kernel, until `deadline` at the latest, that calls Report for what is ready. 0 or -errno.
+  virtual int WaitOnce(const Deadline& deadline) = 0;
+
+  // Adds a triple. False where the results are full: what is level-triggered comes again with the next wait.
+  bool Report(int fd, uint32_t generation, uint32_t events) {
+    if (count_ == capacity_) return false;
+    int32_t* triple = results_ + 3 * count_++;
+    triple[0] = fd;
+    triple[1] = static_cast<int32_t>(generation);
+    triple[2] = static_cast<int32_t>(events);
+    return true;
+  }
+  void ReportBell() { bell_rang_ = true; }
+  void ReportInterrupt() { interrupted_ = true; }
+
+  size_t capacity() const { return capacity_; }
+  size_t count() const { return count_; }
+  int32_t* triple(size_t index) { return results_ + 3 * index; }
+  Environment& environment() const { return environment_; }
+
+ private:
+  int Run(Words results);
+
+  Environment& environment_;
+  const Backend backend_;
+  Waker waker_;
+  int32_t* results_ = nullptr;
+  size_t capacity_ = 0;
+  size_t count_ = 0;
+  Deadline deadline_{0};
+  bool bell_rang_ = false;
+  bool interrupted_ = false;
+};
+
+// The set that `id` names if it is of this backend, else null.
+template <typename Set>
+Set* FindSet(const Environment& environment, int id) {
+  WaitSet* set = environment.Find(id);
+  return set != nullptr && set->backend() == Set::kBackend ? static_cast<Set*>(set) : nullptr;
+}
+
+// Opens a set of one backend, with its waker. The id, or -errno.
+template <typename Set>
+int OpenSet(Environment& environment, Napi::Int32Array shared) {
+  auto set = std::make_unique<Set>(environment);
+  const int status = set->Open(shared);
+  return status < 0 ? status : environment.Add(std::move(set));
+}
+
+}  // namespace iomux

@@ -1,0 +1,142 @@
+// eventfd(2), a pipe, or EVFILT_USER: the bell of a wait; see waker.h.
+#include "waker.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <thread>
+
+#include "arguments.h"
+#include "descriptor.h"
+#include "timeout.h"
+
+#if defined(__linux__)
+#include <sys/eventfd.h>
+#endif
+#if defined(IOMUX_KQUEUE)
+#include <sys/event.h>
+#endif
+
+namespace iomux {
+namespace {
+
+WakerState* StateIn(int32_t* words) { return reinterpret_cast<WakerState*>(words); }
+
+int OpenPipe(int ends[2]) {
+#if defined(__linux__)
+  return pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+#else
+  if (pipe(ends) < 0) return -errno;
+  SetFlags(ends[0]);
+  SetFlags(ends[1]);
+  return 0;
+#endif
+}
+
+// A bell that cannot take another ring (EAGAIN: an eventfd at its limit, a full pipe) is ringing already.
+void Ring(int rope, int32_t kind) {
+#if defined(EVFILT_USER)
+  if (kind == WakerState::kTrigger) {
+    struct kevent trigger;
+    EV_SET(&trigger, 0, EVFILT_USER, 0, NOTE_TRIGGER, 0, 0);
+    Retry([&] { return kevent(rope, &trigger, 1, nullptr, 0, nullptr); });
+    return;
+  }
+#else
+  (void)kind;
+#endif
+  const uint64_t one = 1;
+  Retry([&] { return write(rope, &one, sizeof one); });
+}
+
+// Memory that can be moved away or freed under the pointer to it is an ArrayBuffer's; that of a
+// SharedArrayBuffer stays.
+bool IsShared(Napi::Int32Array words) {
+  bool movable = true;
+  napi_is_arraybuffer(words.Env(), words.Get("buffer"), &movable);
+  return !movable && words.ElementLength() >= WakerState::kWords;
+}
+
+// wakerWake(handle, shared) → 1, or 0 where the owner is closed
+int Wake(Environment&, int rope, Words shared) {
+  if (shared.length < WakerState::kWords) return -EINVAL;
+  WakerState* waker = StateIn(shared.data);
+  waker->senders.fetch_add(1);
+  int32_t seen = waker->state.load();
+  while (seen != WakerState::kClosed && seen != WakerState::kWoken &&
+         !waker->state.compare_exchange_weak(seen, WakerState::kWoken)) {
+  }
+  if (seen == WakerState::kWaiting) Ring(rope, waker->kind.load());
+  waker->senders.fetch_sub(1);
+  return seen != WakerState::kClosed;
+}
+
+}  // namespace
+
+int Waker::Open(Napi::Int32Array shared, bool pipe) {
+  if (!IsShared(shared)) return -EINVAL;
+  int ends[2] = {-1, -1};
+#if defined(__linux__)
+  // Some sandboxes have no eventfd.
+  if (!pipe) ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+#else
+  (void)pipe;
+#endif
+  if (ends[0] < 0) {
+    const int opened = OpenPipe(ends);
+    if (opened < 0) return opened;
+  }
+  bell_ = ends[0];
+  rope_ = ends[1];
+  Share(shared, WakerState::kWrite);
+  return 0;
+}
+
+int Waker::OpenTrigger(Napi::Int32Array shared, int kq) {
+  if (!IsShared(shared)) return -EINVAL;
+  rope_ = kq;
+  Share(shared, WakerState::kTrigger);
+  return 0;
+}
+
+void Waker::Share(Napi::Int32Array shared, int32_t kind) {
+  array_ = Napi::Persistent(shared);
+  shared_ = StateIn(shared.Data());
+  shared_->state.store(WakerState::kRunning);
+  shared_->senders.store(0);
+  shared_->kind.store(kind);
+}
+
+void Waker::Close() {
+  if (shared_ == nullptr) return;
+  // A sender raises `senders` before it looks at `state`, so whoever is not counted here finds `closed`.
+  // Senders never block: they are gone within one system call.
+  shared_->state.store(WakerState::kClosed);
+  while (shared_->senders.load() > 0) std::this_thread::yield();
+  shared_ = nullptr;
+  if (bell_ >= 0) {
+    close(bell_);
+    if (rope_ != bell_) close(rope_);
+  }
+  bell_ = rope_ = -1;
+}
+
+bool Waker::Begin(bool blocking) {
+  if (!blocking) return true;
+  int32_t running = WakerState::kRunning;
+  return shared_->state.compare_exchange_strong(running, WakerState::kWaiting);
+}
+
+void Waker::Quiet() {
+  if (bell_ < 0) return;
+  uint8_t rings[4096];
+  // An eventfd is empty after one read; a pipe may hold more than one buffer of rings.
+  while (Retry([&] { return read(bell_, rings, sizeof rings); }) == static_cast<int>(sizeof rings)) {
+  }
+}
+
+void RegisterWaker(Napi::Object exports, Environment& environment) {
+  Export<Wake>(exports, environment, "wakerWake");
+}
+
+}  // namespace iomux

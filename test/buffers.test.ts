@@ -1,0 +1,139 @@
+/** Memory that the kernel may read and write. */
+import { describe, expect, it } from 'vitest';
+import { checkBuffer, checkSlice } from '../lib/buffers.js';
+import { thrownBy } from './support/expecting.js';
+
+/** Of each kind that is no number. */
+const NO_NUMBERS = [undefined, null, true, '1', '', 1n, Symbol('one'), {}, [], [1], () => 1, new Number(1)];
+/** That are no whole numbers. */
+const NO_INTEGERS = [0.5, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+
+function detached(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+  return bytes;
+}
+
+describe('checkBuffer', () => {
+  it('takes Uint8Arrays and Buffers, views and empty ones included', () => {
+    for (const buffer of [
+      new Uint8Array(4),
+      new Uint8Array(0),
+      new Uint8Array(8).subarray(2, 4),
+      Buffer.alloc(4),
+      Buffer.from('pooled'),
+    ]) {
+      expect(() => checkBuffer(buffer, 'buffer')).not.toThrow();
+      expect(() => checkBuffer(buffer, 'buffer'), 'again').not.toThrow();
+    }
+  });
+
+  it('refuses other kinds of bytes as of a wrong type', () => {
+    for (const buffer of [
+      ...NO_NUMBERS,
+      1,
+      'text',
+      new ArrayBuffer(4),
+      new DataView(new ArrayBuffer(4)),
+      new Uint16Array(4),
+      new Uint8ClampedArray(4),
+      new Float64Array(4),
+      { buffer: new ArrayBuffer(4), byteLength: 4, byteOffset: 0 },
+    ]) {
+      const error = thrownBy(() => checkBuffer(buffer as Uint8Array, 'buffer'));
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error['code']).toBe('ERR_INVALID_ARG_TYPE');
+    }
+  });
+
+  it('refuses memory that is shared or can be resized, each time it is asked', () => {
+    const resizable = new (ArrayBuffer as new (length: number, options: object) => ArrayBuffer)(4, {
+      maxByteLength: 8,
+    });
+    for (const buffer of [
+      new Uint8Array(new SharedArrayBuffer(4)),
+      Buffer.from(new SharedArrayBuffer(4)),
+      new Uint8Array(resizable),
+      new Uint8Array(resizable, 0, 2),
+    ]) {
+      for (let i = 0; i < 2; i++) {
+        const error = thrownBy(() => checkBuffer(buffer, 'buffer'));
+        expect(error).toBeInstanceOf(TypeError);
+        expect(error['code']).toBe('ERR_INVALID_ARG_VALUE');
+      }
+    }
+  });
+});
+
+describe('checkSlice', () => {
+  const buffer = new Uint8Array(10);
+
+  it('takes each part of at least one byte', () => {
+    for (let offset = 0; offset < 10; offset++) {
+      for (let length = 1; length <= 10 - offset; length++) {
+        expect(() => checkSlice(buffer, offset, length)).not.toThrow();
+      }
+    }
+  });
+
+  it('refuses offsets and lengths out of range, and names which', () => {
+    const wrong: [number, number, RegExp][] = [
+      [-1, 1, /^offset must be a whole number from 0 to 9/],
+      [10, 1, /^offset/],
+      [11, 0, /^offset/],
+      [0, 0, /^length must be a whole number from 1 to 10/],
+      [0, -1, /^length/],
+      [0, 11, /^length/],
+      [9, 2, /^length must be a whole number from 1 to 1/],
+      [2 ** 31, 1, /^offset/],
+      [2 ** 32, 1, /^offset/],
+      [0, 2 ** 32, /^length/],
+      [0, 2 ** 32 + 1, /^length/],
+      [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, /^offset/],
+      ...NO_INTEGERS.map((value): [number, number, RegExp] => [value, 1, /^offset/]),
+      ...NO_INTEGERS.map((value): [number, number, RegExp] => [0, value, /^length/]),
+    ];
+    for (const [offset, length, message] of wrong) {
+      const error = thrownBy(() => checkSlice(buffer, offset, length));
+      expect(error).toBeInstanceOf(RangeError);
+      expect(error['code']).toBe('ERR_OUT_OF_RANGE');
+      expect(error.message).toMatch(message);
+    }
+  });
+
+  it('refuses what is no number, also what could be made one', () => {
+    for (const value of NO_NUMBERS) {
+      for (const [offset, length] of [
+        [value, 1],
+        [0, value],
+      ] as [number, number][]) {
+        const error = thrownBy(() => checkSlice(buffer, offset, length));
+        expect(error).toBeInstanceOf(TypeError);
+        expect(error['code'], `for ${typeof value}`).toBe('ERR_INVALID_ARG_TYPE');
+      }
+    }
+  });
+
+  it('refuses every part of an empty or a detached buffer', () => {
+    for (const none of [new Uint8Array(0), Buffer.alloc(0), buffer.subarray(4, 4), detached(10)]) {
+      for (const [offset, length] of [
+        [0, 0],
+        [0, 1],
+        [1, 1],
+      ] as const) {
+        const error = thrownBy(() => checkSlice(none, offset, length));
+        expect(error).toBeInstanceOf(TypeError);
+        expect(error['code']).toBe('ERR_INVALID_ARG_VALUE');
+      }
+    }
+  });
+
+  it('notices that a buffer was detached after it was found good', () => {
+    const bytes = new Uint8Array(10);
+    checkBuffer(bytes, 'buffer');
+    checkSlice(bytes, 0, 10);
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+    expect(thrownBy(() => checkBuffer(bytes, 'buffer'))['code']).toBe('ERR_INVALID_ARG_VALUE');
+    expect(thrownBy(() => checkSlice(bytes, 0, 10))['code']).toBe('ERR_INVALID_ARG_VALUE');
+  });
+});

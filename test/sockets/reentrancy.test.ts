@@ -1,0 +1,121 @@
+/** What an argument does while it is read: fileno(), getters and iterators are anybody's code. */
+import {
+  AF_UNIX,
+  constants,
+  createSelector,
+  Epoll,
+  EVENT_READ,
+  SOCK_DGRAM,
+  Socket,
+  selectorBackends,
+} from 'iomux';
+import { describe, expect, it } from 'vitest';
+import { refusal } from '../support/refusals.js';
+
+/** Closes `socket`, and opens strangers until one has its number: whoever uses the number now, talks to them. */
+function replace(socket: Socket): Socket[] {
+  const fd = socket.fileno();
+  socket.close();
+  const strangers: Socket[] = [];
+  while (!strangers.some((stranger) => stranger.fileno() === fd))
+    strangers.push(...Socket.pair(AF_UNIX, SOCK_DGRAM));
+  return strangers;
+}
+
+describe('a socket that is closed by an argument of its own call', () => {
+  const calls: Record<string, (socket: Socket, closing: { [key: string]: unknown }) => unknown> = {
+    'sendMessage, by the fileno() of a descriptor': (socket, { file }) =>
+      socket.sendMessage(Buffer.from('secret'), { fds: [file as { fileno(): number }] }),
+    'sendTo, by a getter of the address': (socket, { address }) =>
+      socket.sendTo(Buffer.from('secret'), address as { path: string }),
+    'bind, by a getter of the address': (socket, { address }) => socket.bind(address as { path: string }),
+    'connect, by a getter of the address': (socket, { address }) =>
+      socket.connect(address as { path: string }),
+    'recvMessage, by a getter of the options': (socket, { options }) =>
+      socket.recvMessage(Buffer.alloc(8), options as { maxFds: number }),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    it(`refuses ${name}, and touches no stranger`, () => {
+      const [socket, peer] = Socket.pair(AF_UNIX, SOCK_DGRAM);
+      let strangers: Socket[] = [];
+      const close = () => {
+        if (strangers.length === 0) strangers = replace(socket);
+        return 0;
+      };
+      const closing = {
+        file: { fileno: () => close() },
+        address: {
+          get path() {
+            close();
+            return '\0nobody';
+          },
+        },
+        options: {
+          get maxFds() {
+            return close();
+          },
+        },
+      };
+      expect(refusal(() => call(socket, closing))).toBe('StateError ERR_CLOSED');
+      expect(strangers.length).toBeGreaterThan(0);
+      for (const stranger of strangers) {
+        expect(stranger.recv(Buffer.alloc(8))).toBe(-1);
+        expect(stranger.localAddress).toEqual({ path: '' });
+        stranger.close();
+      }
+      peer.close();
+    });
+  }
+
+  it.runIf(selectorBackends().includes('epoll'))(
+    'refuses to register with an epoll set that fileno() closes',
+    () => {
+      const epoll = new Epoll();
+      const [socket, peer] = Socket.pair();
+      const file = {
+        fileno: () => {
+          epoll.close();
+          return socket.fileno();
+        },
+      };
+      expect(refusal(() => epoll.register(file))).toBe('StateError ERR_CLOSED');
+      socket.close();
+      peer.close();
+    },
+  );
+});
+
+describe('a descriptor of the library', () => {
+  for (const backend of selectorBackends()) {
+    it(`is not to be registered with the ${backend} selector that wakes by it`, () => {
+      using selector = createSelector(backend);
+      const { fd } = selector.waker.handle;
+      expect(refusal(() => selector.register(fd, EVENT_READ))).toBe('StateError ERR_ALREADY_REGISTERED');
+      expect(refusal(() => selector.unregister(fd))).toBe('StateError ERR_NOT_REGISTERED');
+      selector.wakeup();
+      expect(selector.select()).toEqual([]);
+    });
+  }
+
+  it.runIf(process.platform === 'linux')(
+    'is not left open where a message brings a descriptor of its sender',
+    () => {
+      const [here, there] = Socket.pair();
+      const SO_PASSPIDFD = 76;
+      const { SOL_SOCKET = 0 } = constants;
+      // Linux 6.5.
+      if (refusal(() => here.setOption(SOL_SOCKET, SO_PASSPIDFD, 1)) !== 'nothing') return;
+      const [first] = Socket.pair();
+      const next = first.fileno();
+      first.close();
+      for (let i = 0; i < 20; i++) {
+        there.send(Buffer.from('x'));
+        expect(here.recvMessage(Buffer.alloc(8), { maxFds: 2 })).toMatchObject({ length: 1, fds: [] });
+      }
+      using last = new Socket();
+      expect(last.fileno()).toBeLessThanOrEqual(next + 2);
+      here.close();
+      there.close();
+    },
+  );
+});

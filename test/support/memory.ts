@@ -1,0 +1,36 @@
+/** Buffers over memory that the kernel must not be given. */
+
+/** The memory was moved elsewhere; this buffer has none. */
+export function detach(buffer: Uint8Array): Uint8Array {
+  structuredClone(buffer.buffer, { transfer: [buffer.buffer as ArrayBuffer] });
+  return buffer;
+}
+
+export function detachedBuffer(): Uint8Array {
+  return detach(new Uint8Array(8));
+}
+
+/** Other threads may write to it at any time. */
+export function sharedBuffer(): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(8));
+}
+
+/** It may shrink under the kernel's hands. */
+export function resizableBuffer(): Uint8Array {
+  const memory: ArrayBuffer = Reflect.construct(ArrayBuffer, [8, { maxByteLength: 64 }]);
+  return new Uint8Array(memory);
+}
+
+/** Things that are no bytes, though some look like them. */
+export const noBuffers: readonly unknown[] = [
+  undefined,
+  null,
+  'text',
+  {},
+  [1, 2, 3],
+  new ArrayBuffer(8),
+  new DataView(new ArrayBuffer(8)),
+  new Uint16Array(4),
+  new Uint8ClampedArray(8),
+  { byteLength: 8, buffer: new ArrayBuffer(8) },
+];
