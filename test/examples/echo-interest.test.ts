@@ -1,0 +1,119 @@
+/** The echo server turn by turn, in this process: what it watches its connections for, and what it leaves behind. */
+import {
+  createSelector,
+  EVENT_READ,
+  EVENT_WRITE,
+  type Selector,
+  Socket,
+  selectorBackends,
+  WOULD_BLOCK,
+} from 'iomux';
+import { describe, expect, it } from 'vitest';
+import { EchoServer, type EchoServerOptions } from '../../examples/echo-server.js';
+import { connect } from '../support/connections.js';
+import { openDescriptors } from '../support/descriptors.js';
+import { expectGivenBack } from '../support/emulation.js';
+
+/** A server and one client of it, accepted already. */
+function conversation(options: EchoServerOptions) {
+  const listener = Socket.listen({ address: '127.0.0.1', port: 0 });
+  const server = new EchoServer(listener, options);
+  const client = new Socket();
+  connect(client, listener.localAddress);
+  turn(server);
+  return { server, client, listener };
+}
+
+/** One turn that does not wait. */
+function turn(server: EchoServer): void {
+  server.selector.wakeup();
+  server.turn();
+}
+
+/** What the only connection of a server is watched for. */
+function interestIn(selector: Selector, listener: Socket): number | undefined {
+  return [...selector.getMap().values()].find(({ fileobj }) => fileobj !== listener)?.events;
+}
+
+for (const backend of selectorBackends()) {
+  using selector = createSelector(backend);
+  for (const mode of selector.capabilities.modes) {
+    describe(`an echo server's turns on ${backend}, ${mode}`, () => {
+      it('switches a connection to WRITE while its peer does not read, and back to READ', () => {
+        const { server, client, listener } = conversation({ backend, mode });
+        using _server = server;
+        using _client = client;
+        expect(interestIn(server.selector, listener)).toBe(EVENT_READ);
+        const chunk = Buffer.alloc(256 * 1024, 'x');
+        let sent = 0;
+        // Until the server reads no more: then, and only then, what we send stays here.
+        while (interestIn(server.selector, listener) !== EVENT_WRITE) {
+          const count = client.send(chunk);
+          if (count !== WOULD_BLOCK) sent += count;
+          turn(server);
+          server.selector.verify();
+        }
+        const { bytes } = server.served;
+        for (let again = 0; again < 10; again++) turn(server);
+        expect(server.served.bytes).toBe(bytes);
+
+        let received = 0;
+        while (received < sent) {
+          const count = client.recv(chunk);
+          if (count !== WOULD_BLOCK) received += count;
+          turn(server);
+        }
+        expect(received).toBe(sent);
+        expect(server.served.bytes).toBe(sent);
+        expect(interestIn(server.selector, listener)).toBe(EVENT_READ);
+      });
+
+      it('gives a connection that ended its half what it is owed before it closes it', () => {
+        const { server, client, listener } = conversation({ backend, mode });
+        using _server = server;
+        using _client = client;
+        const chunk = Buffer.alloc(256 * 1024, 'x');
+        let sent = 0;
+        while (interestIn(server.selector, listener) !== EVENT_WRITE) {
+          const count = client.send(chunk);
+          if (count !== WOULD_BLOCK) sent += count;
+          turn(server);
+        }
+        client.shutdown('write');
+        let received = 0;
+        for (let count = WOULD_BLOCK; count !== 0; ) {
+          turn(server);
+          count = client.recv(chunk);
+          if (count !== WOULD_BLOCK) received += count;
+        }
+        expect(received).toBe(sent);
+        expect(interestIn(server.selector, listener)).toBeUndefined();
+        expect(server.served.failed).toBe(0);
+      });
+
+      it('leaves no descriptor open', () => {
+        const before = openDescriptors();
+        const { server, client } = conversation({ backend, mode });
+        client.send(Buffer.from('hello'));
+        turn(server);
+        server.close();
+        client.close();
+        expectGivenBack(before);
+      });
+    });
+  }
+}
+
+it('accepts no more than its most, and goes on when one closes', () => {
+  const { server, client, listener } = conversation({ maxConnections: 1 });
+  using _server = server;
+  using second = new Socket();
+  connect(second, listener.localAddress);
+  turn(server);
+  turn(server);
+  expect(server.served).toMatchObject({ connections: 1, peak: 1 });
+  expect([...server.selector.getMap().values()].some(({ fileobj }) => fileobj === listener)).toBe(false);
+  client.close();
+  while (server.served.connections < 2) server.turn();
+  expect(server.served.peak).toBe(1);
+});
