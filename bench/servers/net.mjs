@@ -1,0 +1,11 @@
+/** An echo server on node:net, as its documentation would have it: the rival every Node.js program has at hand. */
+import { createServer } from 'node:net';
+
+const server = createServer({ noDelay: true }, (socket) => {
+  socket.on('data', (chunk) => socket.write(chunk));
+  socket.on('error', () => socket.destroy());
+});
+
+server.listen({ host: '127.0.0.1', port: 0, backlog: 4096 }, () => {
+  console.log(`listening ${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`);
+});

@@ -1,0 +1,32 @@
+/** Medians with their spread: what is left of a sample on a machine that others use too. */
+
+/**
+ * @typedef {object} Spread
+ * @property {number} median
+ * @property {number} min
+ * @property {number} max
+ */
+
+/**
+ * @param {readonly number[]} samples - at least one.
+ * @returns {Spread}
+ */
+export function spreadOf(samples) {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  const lower = sorted.length % 2 === 0 ? (sorted[middle - 1] ?? Number.NaN) : upper;
+  return { median: (lower + upper) / 2, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
+}
+
+/**
+ * The spread of the per-round ratios of two rivals. What slows a whole round down, another process or a lower clock,
+ * slows both and cancels out, which a ratio of two medians would not see.
+ *
+ * @param {readonly number[]} samples - one for each round.
+ * @param {readonly number[]} base - of the same rounds.
+ * @returns {Spread}
+ */
+export function ratioOf(samples, base) {
+  return spreadOf(samples.map((sample, round) => sample / (base[round] ?? Number.NaN)));
+}
