@@ -1,7 +1,8 @@
 /**
  * Adds up what several runs of vitest counted, as `N passed, N failed`: node scripts/count-tests.mjs FAILURES REPORT.json …
  *
- * FAILURES is how many steps failed, a run of tests that failed among them. Fails where a test failed, a report is missing, or a run had no tests.
+ * FAILURES is how many steps failed, a run of tests that failed among them. Fails where a test failed, a report is
+ * missing, or a run had no tests.
  */
 import { readFileSync } from 'node:fs';
 
