@@ -5,10 +5,12 @@ import {
   EVENT_PRIORITY,
   EVENT_READ,
   EVENT_WRITE,
+  Socket,
   selectorBackends,
   type TriggerMode,
 } from 'iomux';
 import { describe, expect, it } from 'vitest';
+import { ForeignFile, reuse } from '../support/numbers.js';
 import { send, socketPair } from '../support/pairs.js';
 import { refusal } from '../support/refusals.js';
 
@@ -48,6 +50,26 @@ for (const backend of selectorBackends()) {
       const [near] = socketPair();
       selector.register(near, EVENT_READ);
       expect(selector.modify(near.fileno(), EVENT_WRITE).fileobj).toBe(near);
+    });
+
+    it('refuses an object that was closed, and watches no stranger that got its number', () => {
+      using selector = createSelector(backend);
+      const [near] = socketPair();
+      const fd = near.detach();
+      const file = new ForeignFile(fd);
+      const key = selector.register(file, EVENT_READ);
+      closeSync(fd);
+      file.fd = -1;
+      const stranger = reuse(fd, () => new Socket());
+      for (const change of [
+        () => selector.modify(key.fileobj, EVENT_WRITE),
+        () => selector.modify(fd, EVENT_WRITE),
+      ]) {
+        expect(refusal(change)).toBe('SystemError EBADF');
+      }
+      expect(selector.getKey(file)).toBe(key);
+      selector.unregister(file);
+      stranger.close();
     });
 
     it('returns the identical key where nothing changes', () => {

@@ -1,0 +1,17 @@
+/** Selectors in a process that has no descriptor left. */
+import { expect, it } from 'vitest';
+import { runLimitedFixture } from '../support/limits.js';
+
+it('go on waiting, and rebuild their set when there is a descriptor again', async () => {
+  const { code, signal, stdout, stderr } = await runLimitedFixture('selectors-out-of-descriptors.mjs', 64);
+  expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({
+    pollFindsReadable: true,
+    ...(process.platform === 'linux' && {
+      waitsWithoutDescriptors: [0, 0],
+      rebuildsWithoutDescriptors: 0,
+      waitWithDescriptors: 0,
+      rebuildsWithDescriptors: 1,
+    }),
+  });
+});
