@@ -22,6 +22,7 @@ export type {
   TriggerMode,
 } from './selectors/capabilities.js';
 export { createSelector, DefaultSelector, selectorBackends } from './selectors/default.js';
+export type { SelectorStats } from './selectors/delivery.js';
 export { EpollSelector } from './selectors/epoll.js';
 export {
   EVENT_ERROR,
@@ -36,7 +37,7 @@ export { KqueueSelector } from './selectors/kqueue.js';
 export { PollSelector } from './selectors/poll.js';
 export type { SelectorKey } from './selectors/registry.js';
 export { SelectSelector } from './selectors/select.js';
-export { type ReadyKey, Selector, type SelectorStats } from './selectors/selector.js';
+export { type ReadyKey, Selector } from './selectors/selector.js';
 export { Waker, type WakerHandle } from './selectors/waker.js';
 export type { Address } from './sockets/address.js';
 export { DatagramBatch } from './sockets/datagram-batch.js';

@@ -4,8 +4,10 @@ import { Adopted } from '../adopted.js';
 import { checkInteger, milliseconds } from '../arguments.js';
 import { descriptorOf, type FileLike } from '../files.js';
 import { leaveHolders } from '../holders.js';
+import type { EpollBinding } from '../native/binding.js';
 import { constants } from '../native/constants.js';
 import { check, invalidType, StateError } from '../native/errors.js';
+import { epollBinding } from '../native/facilities.js';
 import { native } from '../native/load.js';
 
 const { EPOLLIN = 0, EPOLLPRI = 0, EPOLLOUT = 0 } = constants;
@@ -24,23 +26,24 @@ const MOST_EVENTS = 65_536;
  * what does not go with it, `ELOOP` sets that watch each other in a circle; see epoll_ctl(2).
  */
 export class Epoll implements Disposable {
+  readonly #epoll: EpollBinding;
   #epfd: number;
   #results = new Int32Array(0);
 
   /** @throws StateError `ERR_UNSUPPORTED`: this OS has no epoll. */
   constructor();
+  /** @internal */
+  constructor(epfd: Adopted);
   constructor(epfd?: Adopted) {
-    if (native.epollCreate === undefined) {
-      throw new StateError('ERR_UNSUPPORTED', `epoll is Linux's; this is ${process.platform}`);
-    }
-    this.#epfd = epfd instanceof Adopted ? epfd.fd : check(native.epollCreate(), 'epoll_create1');
+    this.#epoll = epollBinding();
+    this.#epfd = epfd instanceof Adopted ? epfd.fd : check(this.#epoll.epollCreate(), 'epoll_create1');
   }
 
   /** Wraps an existing epoll descriptor: both then see one set. `close()` closes it. @throws SystemError `EBADF`. */
   static fromFd(fd: number): Epoll {
     if (typeof fd !== 'number') throw invalidType('fd', 'a number', fd);
     check(native.descriptorOwn(descriptorOf(fd, 'fd')), 'fcntl', { fd });
-    return new (Epoll as new (epfd: Adopted) => Epoll)(new Adopted(fd));
+    return new Epoll(new Adopted(fd));
   }
 
   /** @throws StateError `ERR_CLOSED`, as every other method after `close()`. */
@@ -78,8 +81,7 @@ export class Epoll implements Disposable {
     checkInteger(maxEvents, 'maxEvents', 1, 0x7fff_ffff);
     const capacity = Math.min(maxEvents, MOST_EVENTS);
     if (this.#results.length !== 2 * capacity) this.#results = new Int32Array(2 * capacity);
-    // biome-ignore lint/style/noNonNullAssertion: the constructor has refused where there is none
-    const count = check(native.epollWait!(epfd, this.#results, limit), 'epoll_wait', { fd: epfd });
+    const count = check(this.#epoll.epollWait(epfd, this.#results, limit), 'epoll_wait', { fd: epfd });
     return Array.from({ length: count }, (_, index) => [
       this.#results[2 * index] as number,
       (this.#results[2 * index + 1] as number) >>> 0,
@@ -104,7 +106,6 @@ export class Epoll implements Disposable {
     // EPOLLET is bit 31: with it, JavaScript's | makes the mask negative.
     checkInteger(events, 'events', -0x8000_0000, 0xffff_ffff);
     const fd = descriptorOf(file);
-    // biome-ignore lint/style/noNonNullAssertion: the constructor has refused where there is none
-    check(native.epollControl!(this.fileno(), operation, fd, 0, events), 'epoll_ctl', { fd });
+    check(this.#epoll.epollControl(this.fileno(), operation, fd, 0, events), 'epoll_ctl', { fd });
   }
 }

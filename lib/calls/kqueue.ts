@@ -4,8 +4,10 @@ import { Adopted } from '../adopted.js';
 import { checkInteger, checkIterable, milliseconds } from '../arguments.js';
 import { descriptorOf, type FileLike } from '../files.js';
 import { leaveHolders } from '../holders.js';
+import type { KqueueBinding } from '../native/binding.js';
 import { constants } from '../native/constants.js';
 import { check, invalidType, StateError } from '../native/errors.js';
+import { kqueueBinding } from '../native/facilities.js';
 import { native } from '../native/load.js';
 
 /** One change to, or event from, a kqueue: struct kevent. */
@@ -36,25 +38,23 @@ const { EV_ADD = 0 } = constants;
  * `data`; see kqueue(2).
  */
 export class Kqueue implements Disposable {
+  readonly #kqueue: KqueueBinding;
   #kq: number;
 
   /** @throws StateError `ERR_UNSUPPORTED`: this OS has no kqueue, or the addon was built without one. */
   constructor();
+  /** @internal */
+  constructor(kq: Adopted);
   constructor(kq?: Adopted) {
-    if (native.kqueueCreate === undefined) {
-      throw new StateError(
-        'ERR_UNSUPPORTED',
-        `kqueue is that of macOS and the BSDs; this is ${process.platform}`,
-      );
-    }
-    this.#kq = kq instanceof Adopted ? kq.fd : check(native.kqueueCreate(), 'kqueue');
+    this.#kqueue = kqueueBinding();
+    this.#kq = kq instanceof Adopted ? kq.fd : check(this.#kqueue.kqueueCreate(), 'kqueue');
   }
 
   /** Wraps an existing kqueue descriptor. `close()` closes it. @throws SystemError `EBADF`. */
   static fromFd(fd: number): Kqueue {
     if (typeof fd !== 'number') throw invalidType('fd', 'a number', fd);
     check(native.descriptorOwn(descriptorOf(fd, 'fd')), 'fcntl', { fd });
-    return new (Kqueue as new (kq: Adopted) => Kqueue)(new Adopted(fd));
+    return new Kqueue(new Adopted(fd));
   }
 
   /** @throws StateError `ERR_CLOSED`, as every other method after `close()`. */
@@ -87,8 +87,7 @@ export class Kqueue implements Disposable {
     const events = new Float64Array(FIELDS * maxEvents);
     // The iterable and the fileno() of a file may have done anything, closed this too.
     const kq = this.fileno();
-    // biome-ignore lint/style/noNonNullAssertion: the constructor has refused where there is none
-    const count = check(native.kqueueControl!(kq, submitted, events, limit), 'kevent', { fd: kq });
+    const count = check(this.#kqueue.kqueueControl(kq, submitted, events, limit), 'kevent', { fd: kq });
     return Array.from({ length: count }, (_, index) => {
       const [ident = 0, filter = 0, flags = 0, fflags = 0, data = 0, udata = 0] = events.subarray(
         FIELDS * index,

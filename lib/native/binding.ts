@@ -2,7 +2,7 @@
  * The type of the addon: what each file in src-native exports. A function returns a count, a descriptor or 0, or the
  * negative errno of what failed; it throws only a TypeError for an argument of a wrong type.
  */
-export interface Binding {
+export interface Binding extends Partial<EpollBinding>, Partial<KqueueBinding> {
   readonly constants: Readonly<Record<string, number>>;
 
   // address.cc
@@ -82,21 +82,6 @@ export interface Binding {
   pollWait(interests: Int32Array, results: Int32Array, milliseconds: number): number;
   pollOpen(shared: Int32Array): number;
 
-  // epoll.cc, Linux
-  epollCreate?(): number;
-  epollControl?(epfd: number, operation: number, fd: number, generation: number, events: number): number;
-  epollWait?(epfd: number, results: Int32Array, milliseconds: number): number;
-  epollOpen?(shared: Int32Array): number;
-  epollDescriptor?(id: number): number;
-  epollRenew?(id: number): number;
-
-  // kqueue.cc, macOS, the BSDs, Linux with libkqueue
-  kqueueCreate?(): number;
-  kqueueControl?(kq: number, changes: Float64Array, results: Float64Array, milliseconds: number): number;
-  kqueueOpen?(shared: Int32Array): number;
-  kqueueDescriptor?(id: number): number;
-  kqueueCheck?(id: number, fd: number, muted: number): number;
-
   // wait-set.cc
   /** The count of triples, and 0x4000_0000 where the wait has ended whatever was reported: by a wake, or at its time. */
   waitSetWait(id: number, results: Int32Array, milliseconds: number): number;
@@ -130,3 +115,22 @@ export type DecodedName =
       scopeId?: number;
     }
   | { path: Buffer };
+
+/** epoll.cc: Linux. */
+export interface EpollBinding {
+  epollCreate(): number;
+  epollControl(epfd: number, operation: number, fd: number, generation: number, events: number): number;
+  epollWait(epfd: number, results: Int32Array, milliseconds: number): number;
+  epollOpen(shared: Int32Array): number;
+  epollDescriptor(id: number): number;
+  epollRenew(id: number): number;
+}
+
+/** kqueue.cc: macOS, the BSDs, and Linux where the addon was built with libkqueue. */
+export interface KqueueBinding {
+  kqueueCreate(): number;
+  kqueueControl(kq: number, changes: Float64Array, results: Float64Array, milliseconds: number): number;
+  kqueueOpen(shared: Int32Array): number;
+  kqueueDescriptor(id: number): number;
+  kqueueCheck(id: number, fd: number, muted: number): number;
+}

@@ -1,14 +1,16 @@
 /** Level, edge, oneshot and exclusive over epoll(7); Linux. */
 import { fstatSync, readFileSync } from 'node:fs';
 import { holders } from '../holders.js';
+import type { EpollBinding } from '../native/binding.js';
 import { constants } from '../native/constants.js';
 import { check, EEXIST, EPERM, SystemError } from '../native/errors.js';
-import { native } from '../native/load.js';
+import { epollBinding } from '../native/facilities.js';
 import { modeOf, type SelectorCapabilities } from './capabilities.js';
 import { EVENT_PRIORITY, EVENT_READ, EVENT_READ_CLOSED, EVENT_WRITE } from './events.js';
+import { type KernelSet, openWaitSet, type Watched } from './kernel-set.js';
 import type { Registration } from './registry.js';
 import { Selector } from './selector.js';
-import type { Watched } from './verify.js';
+import type { Waker } from './waker.js';
 
 const {
   EPOLLIN = 0,
@@ -62,6 +64,83 @@ function fromEpoll(mask: number): number {
   );
 }
 
+/** An epoll set, which the kernel keeps. */
+class EpollSet implements KernelSet {
+  readonly backend = 'epoll';
+  readonly capabilities = CAPABILITIES;
+  readonly id: number;
+  readonly waker: Waker;
+  readonly descriptor: number;
+  readonly #epoll: EpollBinding;
+
+  constructor() {
+    this.#epoll = epollBinding();
+    const { id, waker } = openWaitSet('epoll', this.#epoll.epollOpen);
+    this.id = id;
+    this.waker = waker;
+    this.descriptor = this.#epoll.epollDescriptor(id);
+  }
+
+  add(registration: Registration<unknown>): void {
+    const { fd } = registration.key;
+    let status = this.#control(EPOLL_CTL_ADD, registration);
+    // Nobody here watches it, so the kernel's entry is one that outlived its descriptor, and the number has come back to
+    // the very file it belonged to: now it can be removed.
+    if (status === -EEXIST && this.remove(fd)) status = this.#control(EPOLL_CTL_ADD, registration);
+    if (status < 0) throw new SystemError(status, 'epoll_ctl', { fd, ...hintFor(status, fd) });
+  }
+
+  change(wanted: Registration<unknown>, current: Registration<unknown>): void {
+    const { fd } = wanted.key;
+    if (!wanted.exclusive && !current.exclusive) {
+      const hint = 'the descriptor was closed while it was registered';
+      check(this.#control(EPOLL_CTL_MOD, wanted), 'epoll_ctl', { fd, hint });
+      return;
+    }
+    // The kernel changes no exclusive registration (EINVAL): it goes and comes again.
+    check(this.#control(EPOLL_CTL_DEL, current), 'epoll_ctl', { fd });
+    const status = this.#control(EPOLL_CTL_ADD, wanted);
+    if (status === 0) return;
+    this.#control(EPOLL_CTL_ADD, current);
+    throw new SystemError(status, 'epoll_ctl', { fd });
+  }
+
+  /** A descriptor that is already gone needs no removal: the kernel dropped it with the last reference. */
+  remove(fd: number): boolean {
+    return this.#epoll.epollControl(this.descriptor, EPOLL_CTL_DEL, fd, 0, 0) === 0;
+  }
+
+  /** Adding changes nothing where it is refused with EEXIST, and succeeds only where nothing was there. */
+  forgotten({ key, generation }: Registration<unknown>): boolean {
+    const status = this.#epoll.epollControl(this.descriptor, EPOLL_CTL_ADD, key.fd, generation, 0);
+    if (status === 0) this.remove(key.fd);
+    return status !== -EEXIST;
+  }
+
+  /** The kernel's list, proc(5): one line `tfd: 5 events: 19 data: 100000005` for each registration. */
+  watched(): Watched[] | null {
+    let list: string;
+    try {
+      list = readFileSync(`/proc/self/fdinfo/${this.descriptor}`, 'utf8');
+    } catch {
+      return null;
+    }
+    return [...list.matchAll(/^tfd:\s*\d+ events:\s*([\da-f]+) data:\s*([\da-f]+)/gm)]
+      .map(([, mask = '', data = '']) => watchedFrom(Number.parseInt(mask, 16), BigInt(`0x${data}`)))
+      .filter(({ fd }) => fd >= 0); // the others are the selector's own: its waker, and in a worker the interrupt
+  }
+
+  renew(): void {
+    check(this.#epoll.epollRenew(this.id), 'epoll_create1');
+    for (const holder of holders) holder.watchAgain(this.descriptor);
+  }
+
+  #control(operation: number, registration: Registration<unknown>): number {
+    const { key, generation } = registration;
+    return this.#epoll.epollControl(this.descriptor, operation, key.fd, generation, toEpoll(registration));
+  }
+}
+
 /**
  * A selector over epoll(7): the kernel keeps the set, so a wait costs what is ready and not what is registered.
  *
@@ -69,95 +148,21 @@ function fromEpoll(mask: number): number {
  */
 export class EpollSelector<T = unknown> extends Selector<T> {
   readonly backend = 'epoll';
-  readonly #epfd: number;
-  readonly #control: (operation: number, fd: number, generation: number, events: number) => number;
 
   /** @throws StateError `ERR_UNSUPPORTED`: no Linux. SystemError `EMFILE`, `ENFILE`, `ENOMEM`. */
   constructor() {
-    super('epoll', native.epollOpen, CAPABILITIES);
-    const { epollControl, epollDescriptor } = native as Required<typeof native>;
-    this.#epfd = epollDescriptor(this.id);
-    this.#control = (operation, fd, generation, events) =>
-      epollControl(this.#epfd, operation, fd, generation, events);
+    super(new EpollSet());
   }
+}
 
-  /** The epoll descriptor, which another selector can watch. */
-  override fileno(): number {
-    this.checkOpen();
-    return this.#epfd;
-  }
-
-  /** @internal */
-  protected override add(registration: Registration<T>): void {
-    const { key, generation } = registration;
-    const add = () => this.#control(EPOLL_CTL_ADD, key.fd, generation, toEpoll(registration));
-    let status = add();
-    // Nobody here watches it, so the kernel's entry is one that outlived its descriptor, and the number has come back to
-    // the very file it belonged to: now it can be removed.
-    if (status === -EEXIST && this.remove(key.fd)) status = add();
-    if (status < 0) throw new SystemError(status, 'epoll_ctl', { fd: key.fd, ...hintFor(status, key.fd) });
-  }
-
-  /** @internal */
-  protected override change(wanted: Registration<T>, current: Registration<T>): void {
-    const { fd } = wanted.key;
-    if (!wanted.exclusive && !current.exclusive) {
-      const status = this.#control(EPOLL_CTL_MOD, fd, wanted.generation, toEpoll(wanted));
-      check(status, 'epoll_ctl', { fd, hint: 'the descriptor was closed while it was registered' });
-      return;
-    }
-    // The kernel changes no exclusive registration (EINVAL): it goes and comes again.
-    check(this.#control(EPOLL_CTL_DEL, fd, 0, 0), 'epoll_ctl', { fd });
-    const status = this.#control(EPOLL_CTL_ADD, fd, wanted.generation, toEpoll(wanted));
-    if (status === 0) return;
-    this.#control(EPOLL_CTL_ADD, fd, current.generation, toEpoll(current));
-    throw new SystemError(status, 'epoll_ctl', { fd });
-  }
-
-  /** A descriptor that is already gone needs no removal: the kernel dropped it with the last reference. @internal */
-  protected override remove(fd: number): boolean {
-    return this.#control(EPOLL_CTL_DEL, fd, 0, 0) === 0;
-  }
-
-  /** Adding changes nothing where it is refused with EEXIST, and succeeds only where nothing was there. @internal */
-  protected override forgotten({ key, generation }: Registration<T>): boolean {
-    const status = this.#control(EPOLL_CTL_ADD, key.fd, generation, 0);
-    if (status === 0) this.#control(EPOLL_CTL_DEL, key.fd, 0, 0);
-    return status !== -EEXIST;
-  }
-
-  /** The kernel's list, proc(5): one line `tfd: 5 events: 19 data: 100000005` for each registration. @internal */
-  protected override watched(): Watched[] | null {
-    let list: string;
-    try {
-      list = readFileSync(`/proc/self/fdinfo/${this.#epfd}`, 'utf8');
-    } catch {
-      return null;
-    }
-    const watched: Watched[] = [];
-    for (const [, mask = '', data = ''] of list.matchAll(
-      /^tfd:\s*\d+ events:\s*([\da-f]+) data:\s*([\da-f]+)/gm,
-    )) {
-      const tag = BigInt(`0x${data}`);
-      const fd = Number(BigInt.asIntN(32, tag));
-      // What is negative is the selector's own: its waker, and in a worker the interrupt.
-      if (fd < 0) continue;
-      const bits = Number.parseInt(mask, 16);
-      watched.push({
-        fd,
-        generation: Number(BigInt.asIntN(32, tag >> 32n)),
-        events: fromEpoll(bits),
-        mode: modeOf((bits & EPOLLET) !== 0, (bits & EPOLLONESHOT) !== 0),
-      });
-    }
-    return watched;
-  }
-
-  /** @internal */
-  protected override renew(): void {
-    check((native as Required<typeof native>).epollRenew(this.id), 'epoll_create1');
-    for (const holder of holders) holder.watchAgain(this.#epfd);
-  }
+/** The tag, as src-native/epoll.cc makes it, holds the descriptor and above it the generation. */
+function watchedFrom(mask: number, tag: bigint): Watched {
+  return {
+    fd: Number(BigInt.asIntN(32, tag)),
+    generation: Number(BigInt.asIntN(32, tag >> 32n)),
+    events: fromEpoll(mask),
+    mode: modeOf((mask & EPOLLET) !== 0, (mask & EPOLLONESHOT) !== 0),
+  };
 }
 
 function hintFor(status: number, fd: number): { hint?: string } {

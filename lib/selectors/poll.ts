@@ -1,7 +1,8 @@
 /** Level and oneshot over poll(2): every Unix. */
 import { native } from '../native/load.js';
 import type { SelectorCapabilities } from './capabilities.js';
-import { WaitSetSelector } from './wait-set.js';
+import { Selector } from './selector.js';
+import { WaitSet } from './wait-set.js';
 
 const CAPABILITIES: SelectorCapabilities = Object.freeze({
   modes: Object.freeze(['level', 'oneshot'] as const),
@@ -16,10 +17,10 @@ const CAPABILITIES: SelectorCapabilities = Object.freeze({
  * A selector over poll(2): a wait costs what is registered, which for a handful of descriptors is less than epoll's.
  * It also watches regular files, which are always ready.
  */
-export class PollSelector<T = unknown> extends WaitSetSelector<T> {
+export class PollSelector<T = unknown> extends Selector<T> {
   readonly backend = 'poll';
 
   constructor() {
-    super('poll', native.pollOpen, CAPABILITIES);
+    super(new WaitSet('poll', CAPABILITIES, native.pollOpen));
   }
 }

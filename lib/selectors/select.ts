@@ -1,7 +1,8 @@
 /** Level and oneshot over select(2): every Unix. */
 import { native } from '../native/load.js';
 import type { SelectorCapabilities } from './capabilities.js';
-import { WaitSetSelector } from './wait-set.js';
+import { Selector } from './selector.js';
+import { WaitSet } from './wait-set.js';
 
 const CAPABILITIES: SelectorCapabilities = Object.freeze({
   modes: Object.freeze(['level', 'oneshot'] as const),
@@ -18,10 +19,10 @@ const CAPABILITIES: SelectorCapabilities = Object.freeze({
  *
  * select(2) knows readable, writable and exceptional, nothing else: an error or hang-up shows as READ and WRITE alone.
  */
-export class SelectSelector<T = unknown> extends WaitSetSelector<T> {
+export class SelectSelector<T = unknown> extends Selector<T> {
   readonly backend = 'select';
 
   constructor() {
-    super('select', native.selectOpen, CAPABILITIES);
+    super(new WaitSet('select', CAPABILITIES, native.selectOpen));
   }
 }

@@ -1,51 +1,25 @@
-/** The contract of all selectors, and everything about them that is the same on each backend. */
+/** The contract of all selectors, and their registrations, which are the same on each backend. */
 import { checkFunction, milliseconds } from '../arguments.js';
 import { descriptorOf, descriptorOrClosed, type FileLike } from '../files.js';
 import { holders, leaveHolders } from '../holders.js';
-import { check, EBADF, ENOENT, EPERM, StateError, SystemError } from '../native/errors.js';
+import { EBADF, StateError, SystemError } from '../native/errors.js';
 import { native } from '../native/load.js';
 import {
   type Backend,
   checkEvents,
   checkOptions,
   checkSupported,
-  isOneshot,
   type RegisterOptions,
   type SelectorCapabilities,
-  type TriggerMode,
 } from './capabilities.js';
-import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, FAILURES } from './events.js';
+import { Delivery, type SelectorStats } from './delivery.js';
+import type { KernelSet } from './kernel-set.js';
 import { KeyMap, Registration, Registry, type SelectorKey } from './registry.js';
-import { verifyRegistry, type Watched } from './verify.js';
-import { Waker, wakerState } from './waker.js';
-
-const { waitSetResume, waitSetWait } = native;
+import { verifyRegistry } from './verify.js';
+import type { Waker } from './waker.js';
 
 /** A key and what it is ready for. */
 export type ReadyKey<T = unknown> = readonly [key: SelectorKey<T>, events: number];
-
-/** What a selector did since it was made. */
-export interface SelectorStats {
-  readonly waits: number;
-  /** Waits that found nothing: the timeout, a wake. */
-  readonly emptyWaits: number;
-  /** Events delivered. */
-  readonly events: number;
-  /** Dropped: their registration was gone or replaced. */
-  readonly staleEvents: number;
-  /** Kernel sets rebuilt, because a closed descriptor lived on in a duplicate. */
-  readonly rebuilds: number;
-}
-
-/** Opens a wait set of the addon. @internal */
-export type OpenWaitSet = (shared: Int32Array) => number;
-
-/** How many events the results array has room for at first; it grows with the registrations. */
-const INITIAL_CAPACITY = 64;
-/** What the kernel says of a descriptor that was closed, and whose number may be another's. */
-const GONE: ReadonlySet<number> = new Set([-EBADF, -ENOENT, -EPERM]);
-/** Beside the count that a wait returns: it has ended, whatever it reported, by a wake or at its time. */
-const ENDED = 0x4000_0000;
 
 /**
  * Waits for many descriptors at once. One contract, four backends: everything here holds on each of them, or is refused
@@ -76,58 +50,23 @@ export abstract class Selector<T = unknown> implements Disposable {
   readonly capabilities: SelectorCapabilities;
   /** The means to wake from another thread: send `waker.handle` with postMessage. */
   readonly waker: Waker;
-  /** Names the wait set to the addon. @internal */
-  protected readonly id: number;
-
+  readonly #set: KernelSet;
   readonly #registry = new Registry<T>();
   readonly #map: KeyMap<T>;
-  // Triples [fd, generation, events], which a wait fills.
-  #results = new Int32Array(3 * INITIAL_CAPACITY);
-  // The batch being delivered: triples from cursor to count are still to come.
-  #cursor = 0;
-  #count = 0;
-  #delivering = false;
-  // Whether the last wait has ended, whatever it reported.
-  #ended = false;
+  readonly #delivery: Delivery<T>;
   #closed = false;
-  // Generations unregistered during the batch: their events are stale, but no zombies.
-  readonly #removed = new Set<number>();
-  // Keys whose descriptor was found closed by other means than a wait; the next one reports them.
-  #lost: SelectorKey<T>[] = [];
-  #rebuildDue = false;
-  #waits = 0;
-  #emptyWaits = 0;
-  #events = 0;
-  #staleEvents = 0;
-  #rebuilds = 0;
 
   /** @internal */
-  protected constructor(backend: Backend, open: OpenWaitSet | undefined, capabilities: SelectorCapabilities) {
-    if (backend === undefined)
+  protected constructor(set: KernelSet) {
+    if (set === undefined)
       throw new TypeError('Selector is abstract: use createSelector() or DefaultSelector');
-    if (open === undefined) {
-      throw new StateError('ERR_UNSUPPORTED', `${backend} is not available on ${process.platform}`);
-    }
-    this.capabilities = capabilities;
-    const state = wakerState();
-    this.id = check(open(new Int32Array(state)), `${backend} selector`);
-    this.waker = Waker.from({ fd: native.waitSetWaker(this.id), state });
+    this.#set = set;
+    this.capabilities = set.capabilities;
+    this.waker = set.waker;
     this.#map = new KeyMap(this.#registry);
+    this.#delivery = new Delivery(set, this.#registry);
     holders.add(this);
   }
-
-  /** Tells the kernel of a registration. Throws, and changes nothing, where it refuses. @internal */
-  protected abstract add(registration: Registration<T>): void;
-  /** Makes the kernel's registration that of `wanted`, and arms it. Throws, and changes nothing. @internal */
-  protected abstract change(wanted: Registration<T>, current: Registration<T>): void;
-  /** Whether the kernel still knew the descriptor. Never throws: it may be closed or reused. @internal */
-  protected abstract remove(fd: number): boolean;
-  /** Whether the kernel has forgotten a registration because its descriptor was closed. @internal */
-  protected abstract forgotten(registration: Registration<T>): boolean;
-  /** What the kernel, or the set handed to it, holds; `null` where it cannot be seen. @internal */
-  protected abstract watched(): Watched[] | null;
-  /** Makes an empty kernel set. Only a backend that can have zombies needs it. @internal */
-  protected renew(): void {}
 
   get closed(): boolean {
     return this.#closed;
@@ -144,21 +83,21 @@ export abstract class Selector<T = unknown> implements Disposable {
    * other in a circle.
    */
   register(fileobj: FileLike, events: number, data?: T, options?: RegisterOptions): SelectorKey<T> {
-    this.checkOpen();
+    this.#checkOpen();
     checkEvents(events);
     const { mode = 'level', exclusive = false } = checkOptions(options);
     checkSupported(this.backend, this.capabilities, events, mode, exclusive);
     const fd = descriptorOf(fileobj, 'fileobj');
-    if (native.waitSetOwns(this.id, fd) === 1) throw taken(fd);
+    if (native.waitSetOwns(this.#set.id, fd) === 1) throw taken(fd);
     const current = this.#registry.at(fd);
     if (current !== undefined && !this.#isStale(current)) throw taken(fd);
     // The fileno() of an object may have done anything meanwhile.
-    this.checkOpen();
+    this.#checkOpen();
     if (this.#registry.at(fd) !== current) throw taken(fd);
     const key = Object.freeze({ fileobj, fd, events, mode, data: data as T });
     const registration = new Registration(key, this.#registry.nextGeneration(), exclusive);
-    if (current === undefined) this.add(registration);
-    else this.#supersede(current, registration);
+    if (current === undefined) this.#set.add(registration);
+    else this.#delivery.supersede(current, registration);
     this.#registry.add(registration);
     return key;
   }
@@ -173,7 +112,7 @@ export abstract class Selector<T = unknown> implements Disposable {
    * or `EBADF`: the descriptor was closed under the registration.
    */
   modify(fileobj: FileLike, events: number, data?: T, options?: RegisterOptions): SelectorKey<T> {
-    this.checkOpen();
+    this.#checkOpen();
     checkEvents(events);
     const { mode: newMode, exclusive: newExclusive } = checkOptions(options);
     const current = this.#findOpen(fileobj);
@@ -187,8 +126,8 @@ export abstract class Selector<T = unknown> implements Disposable {
     if (same) {
       current.key = changed;
     } else {
-      const wanted = new Registration(changed, this.#generationFor(current, mode), exclusive);
-      this.change(wanted, current);
+      const wanted = new Registration(changed, this.#delivery.generationFor(current, mode), exclusive);
+      this.#set.change(wanted, current);
       current.become(wanted);
     }
     return changed;
@@ -200,12 +139,12 @@ export abstract class Selector<T = unknown> implements Disposable {
    * @throws StateError `ERR_NOT_REGISTERED`, `ERR_CLOSED`. SystemError as `modify`.
    */
   rearm(fileobj: FileLike): void {
-    this.checkOpen();
+    this.#checkOpen();
     const registration = this.#findOpen(fileobj);
     const { key, exclusive } = registration;
     if (key.mode === 'level') return;
-    const armed = new Registration(key, this.#generationFor(registration, key.mode), exclusive);
-    this.change(armed, registration);
+    const armed = new Registration(key, this.#delivery.generationFor(registration, key.mode), exclusive);
+    this.#set.change(armed, registration);
     registration.become(armed);
   }
 
@@ -216,21 +155,21 @@ export abstract class Selector<T = unknown> implements Disposable {
    * @throws StateError `ERR_NOT_REGISTERED`, `ERR_CLOSED`.
    */
   unregister(fileobj: FileLike): SelectorKey<T> {
-    this.checkOpen();
+    this.#checkOpen();
     const registration = this.#find(fileobj);
-    this.#drop(registration);
+    this.#delivery.drop(registration);
     return registration.key;
   }
 
   /** @throws StateError `ERR_NOT_REGISTERED`, `ERR_CLOSED`. */
   getKey(fileobj: FileLike): SelectorKey<T> {
-    this.checkOpen();
+    this.#checkOpen();
     return this.#find(fileobj).key;
   }
 
   /** A live, read-only view: descriptor → key. Empty once the selector is closed. */
   getMap(): ReadonlyMap<number, SelectorKey<T>> {
-    this.checkOpen();
+    this.#checkOpen();
     return this.#map;
   }
 
@@ -259,48 +198,28 @@ export abstract class Selector<T = unknown> implements Disposable {
     timeout: number | null | undefined,
     handler: (key: SelectorKey<T>, events: number) => void,
   ): number {
-    this.checkOpen();
-    if (this.#delivering) {
-      throw new StateError(
-        'ERR_RUNNING',
-        'select() and dispatch() cannot be called by a handler of dispatch()',
-      );
-    }
+    this.#checkOpen();
     checkFunction(handler, 'handler');
-    const limit = milliseconds(timeout);
-    let delivered = this.#pending() ? this.#deliver(handler) : 0;
-    if (delivered > 0) return delivered;
-    this.#harvest(limit, false);
-    delivered = this.#deliver(handler);
-    // A wait whose every event was stale has not ended: its time goes on.
-    while (delivered === 0 && this.#count > 0 && !this.#ended && limit !== 0) {
-      this.#harvest(limit, true);
-      delivered = this.#deliver(handler);
-    }
-    return delivered;
+    return this.#delivery.dispatch(milliseconds(timeout), handler);
   }
 
   /** Makes the wait in progress, or else the next one, return at once. Coalesced. */
   wakeup(): void {
-    this.checkOpen();
+    this.#checkOpen();
     this.waker.wake();
   }
 
   /** The backend's own descriptor. @throws StateError `ERR_UNSUPPORTED`: it has none; `ERR_CLOSED`. */
   fileno(): number {
-    this.checkOpen();
+    this.#checkOpen();
+    const { descriptor } = this.#set;
+    if (descriptor >= 0) return descriptor;
     throw new StateError('ERR_UNSUPPORTED', `a ${this.backend} selector has no descriptor of its own`);
   }
 
   /** A snapshot of what the selector did so far. */
   get stats(): SelectorStats {
-    return {
-      waits: this.#waits,
-      emptyWaits: this.#emptyWaits,
-      events: this.#events,
-      staleEvents: this.#staleEvents,
-      rebuilds: this.#rebuilds,
-    };
+    return this.#delivery.stats;
   }
 
   /**
@@ -310,8 +229,8 @@ export abstract class Selector<T = unknown> implements Disposable {
    * such a case.
    */
   verify(): void {
-    this.checkOpen();
-    verifyRegistry(this.#registry, this.watched(), this.#pending());
+    this.#checkOpen();
+    verifyRegistry(this.#registry, this.#set.watched(this.#registry.size), this.#delivery.pending);
   }
 
   /** Forgets every registration and frees what the kernel holds. The registered descriptors stay open. Again: nothing. */
@@ -321,9 +240,8 @@ export abstract class Selector<T = unknown> implements Disposable {
     if (this.capabilities.pollable) leaveHolders(this.fileno());
     this.#closed = true;
     this.#registry.clear();
-    this.#lost = [];
-    this.#cursor = this.#count;
-    native.waitSetClose(this.id);
+    this.#delivery.close();
+    native.waitSetClose(this.#set.id);
   }
 
   [Symbol.dispose](): void {
@@ -333,17 +251,16 @@ export abstract class Selector<T = unknown> implements Disposable {
   /** @internal */
   watchAgain(fd: number): void {
     const registration = this.#registry.at(fd);
-    if (registration !== undefined && this.forgotten(registration)) this.add(registration);
+    if (registration !== undefined && this.#set.forgotten(registration)) this.#set.add(registration);
   }
 
   /** @internal */
   letGo(fd: number): void {
     const registration = this.#registry.at(fd);
-    if (registration !== undefined) this.#drop(registration);
+    if (registration !== undefined) this.#delivery.drop(registration);
   }
 
-  /** @internal */
-  protected checkOpen(): void {
+  #checkOpen(): void {
     if (this.#closed) throw new StateError('ERR_CLOSED', 'the selector is closed');
   }
 
@@ -373,148 +290,8 @@ export abstract class Selector<T = unknown> implements Disposable {
   #isStale(registration: Registration<T>): boolean {
     const { fileobj, fd } = registration.key;
     return (
-      (typeof fileobj !== 'number' && descriptorOrClosed(fileobj) !== fd) || this.forgotten(registration)
+      (typeof fileobj !== 'number' && descriptorOrClosed(fileobj) !== fd) || this.#set.forgotten(registration)
     );
-  }
-
-  #drop(registration: Registration<T>): void {
-    this.#forget(registration);
-    this.remove(registration.key.fd);
-  }
-
-  #forget({ key, generation }: Registration<T>): void {
-    this.#registry.delete(key.fd);
-    if (this.#pending()) this.#removed.add(generation);
-  }
-
-  /** Puts a registration in the place of one whose descriptor was closed, and has the next wait report that. */
-  #supersede(stale: Registration<T>, registration: Registration<T>): void {
-    const held = this.remove(stale.key.fd);
-    try {
-      this.add(registration);
-    } catch (error) {
-      if (held) this.add(stale);
-      throw error;
-    }
-    this.#report(stale);
-  }
-
-  /**
-   * The generation of a changed registration. A oneshot one that is armed anew while an event of it may be pending gets
-   * another: the kernel will report again what holds, and the old event must not be taken for that report.
-   */
-  #generationFor({ generation, fired }: Registration<T>, mode: TriggerMode): number {
-    if (!isOneshot(mode) || fired || !this.#pending()) return generation;
-    this.#removed.add(generation);
-    return this.#registry.nextGeneration();
-  }
-
-  /** Whether harvested events wait for delivery. */
-  #pending(): boolean {
-    return this.#cursor < this.#count;
-  }
-
-  #harvest(limit: number, resume: boolean): void {
-    if (this.#rebuildDue) this.#rebuild();
-    // Two places more than there are registrations: for the waker and the interrupt.
-    const room = 3 * (this.#registry.size + 2);
-    if (room > this.#results.length) this.#results = new Int32Array(2 * room);
-    const now = this.#lost.length > 0;
-    const outcome =
-      resume && !now
-        ? waitSetResume(this.id, this.#results)
-        : waitSetWait(this.id, this.#results, now ? 0 : limit);
-    if (outcome < 0) throw new SystemError(outcome, `${this.backend} wait`);
-    // With a set that could not be rebuilt, the caller is to go on, and free what is missing.
-    this.#ended = (outcome & ENDED) !== 0 || this.#rebuildDue;
-    this.#cursor = 0;
-    this.#count = outcome & ~ENDED;
-    this.#waits++;
-    if (this.#count === 0) this.#emptyWaits++;
-    if (this.#removed.size > 0) this.#removed.clear();
-  }
-
-  #deliver(handler: (key: SelectorKey<T>, events: number) => void): number {
-    let delivered = 0;
-    this.#delivering = true;
-    try {
-      const lost = this.#lost.length > 0 ? this.#deliverLost(handler) : 0;
-      const results = this.#results;
-      while (this.#cursor < this.#count) {
-        const at = 3 * this.#cursor++;
-        const registration = this.#registry.at(results[at] as number);
-        if (registration === undefined || registration.generation !== results[at + 1]) {
-          this.#dropStale(results[at] as number, results[at + 1] as number);
-          continue;
-        }
-        const { key } = registration;
-        let events = results[at + 2] as number;
-        if ((events & FAILURES) !== 0) events |= key.events & (EVENT_READ | EVENT_WRITE);
-        events &= key.events | FAILURES;
-        // The interest may have changed since the kernel was asked.
-        if (events === 0) continue;
-        if (registration.oneshot) {
-          if (registration.fired) continue;
-          registration.fired = true;
-        }
-        if ((events & EVENT_INVALID) !== 0) this.#drop(registration);
-        delivered++;
-        handler(key, events);
-      }
-      return lost + delivered;
-    } finally {
-      this.#events += delivered;
-      this.#delivering = false;
-    }
-  }
-
-  #deliverLost(handler: (key: SelectorKey<T>, events: number) => void): number {
-    let delivered = 0;
-    for (let key = this.#lost.shift(); key !== undefined; key = this.#lost.shift()) {
-      delivered++;
-      this.#events++;
-      handler(key, EVENT_INVALID | (key.events & (EVENT_READ | EVENT_WRITE)));
-    }
-    return delivered;
-  }
-
-  /**
-   * An event that belongs to no registration. If it was not unregistered just now, in this batch, the kernel reports a
-   * zombie: a descriptor was closed before it was unregistered, and a duplicate keeps its file, and with it the kernel's
-   * entry, alive. It would be reported for ever.
-   */
-  #dropStale(fd: number, generation: number): void {
-    this.#staleEvents++;
-    if (this.#removed.has(generation)) return;
-    if (this.#registry.at(fd) === undefined && this.remove(fd)) return;
-    this.#rebuildDue = true;
-  }
-
-  #rebuild(): void {
-    // The old set still tells whether a number means the file that was registered: a new one would watch a stranger.
-    const closed = [...this.#registry].filter((registration) => this.forgotten(registration));
-    try {
-      this.renew();
-    } catch {
-      return; // out of descriptors; zombies are dropped one by one until there is one
-    }
-    this.#rebuildDue = false;
-    this.#rebuilds++;
-    for (const registration of closed) this.#report(registration);
-    for (const registration of [...this.#registry]) {
-      try {
-        this.add(registration);
-      } catch (error) {
-        if (GONE.has((error as SystemError).errno)) this.#report(registration);
-        else this.#rebuildDue = true; // out of memory or of watches: the next wait tries again
-      }
-    }
-  }
-
-  /** Drops a registration whose descriptor was closed, and has the next wait say so. */
-  #report(registration: Registration<T>): void {
-    this.#forget(registration);
-    this.#lost.push(registration.key);
   }
 }
 

@@ -1,16 +1,7 @@
 /** Holds a selector's registry against the set that the kernel has, or is handed. */
-import type { TriggerMode } from './capabilities.js';
 import { INTERESTS, namesOf } from './events.js';
+import type { Watched } from './kernel-set.js';
 import type { Registry } from './registry.js';
-
-/** A registration as the set has it. */
-export interface Watched {
-  readonly fd: number;
-  readonly generation: number;
-  /** 0 while a oneshot registration is mute. */
-  readonly events: number;
-  readonly mode: TriggerMode;
-}
 
 /**
  * @param watched - `null` where the set cannot be seen.

@@ -1,54 +1,63 @@
-/** A selector whose registrations the addon keeps, because the kernel does not, or does not show them. */
+/** A set whose registrations the addon keeps, because the kernel does not, or does not show them. */
 import { check } from '../native/errors.js';
 import { native } from '../native/load.js';
-import { isEdge, modeOf } from './capabilities.js';
+import { type Backend, isEdge, modeOf, type SelectorCapabilities } from './capabilities.js';
 import { INTERESTS } from './events.js';
+import { type KernelSet, openWaitSet, type Watched } from './kernel-set.js';
 import type { Registration } from './registry.js';
-import { Selector } from './selector.js';
-import type { Watched } from './verify.js';
+import type { Waker } from './waker.js';
 
+const { waitSetControl, waitSetDump, waitSetRemove } = native;
 // Beside the events in a dump.
 const EDGE = 256;
 const ONESHOT = 512;
-const { waitSetControl, waitSetDump, waitSetRemove } = native;
 
 /** What poll, select and kqueue have in common; src-native/wait-set.h is its other half. */
-export abstract class WaitSetSelector<T> extends Selector<T> {
-  /** @internal */
-  protected override add({ key, generation, oneshot }: Registration<T>): void {
+export class WaitSet implements KernelSet {
+  readonly id: number;
+  readonly waker: Waker;
+  readonly descriptor: number = -1;
+
+  constructor(
+    readonly backend: Backend,
+    readonly capabilities: SelectorCapabilities,
+    open: (shared: Int32Array) => number,
+  ) {
+    const { id, waker } = openWaitSet(backend, open);
+    this.id = id;
+    this.waker = waker;
+  }
+
+  add({ key, generation, oneshot }: Registration<unknown>): void {
     const { fd, events, mode } = key;
     const status = waitSetControl(this.id, fd, generation, events, Number(isEdge(mode)), Number(oneshot));
     check(status, this.backend, { fd });
   }
 
-  /** @internal */
-  protected override change(wanted: Registration<T>): void {
+  change(wanted: Registration<unknown>): void {
     this.add(wanted);
   }
 
-  /** @internal */
-  protected override remove(fd: number): boolean {
+  remove(fd: number): boolean {
     return waitSetRemove(this.id, fd) === 0;
   }
 
-  /** A set in user space loses nothing when a descriptor is closed. @internal */
-  protected override forgotten(_registration: Registration<T>): boolean {
+  /** A set in user space loses nothing when a descriptor is closed. */
+  forgotten(_registration: Registration<unknown>): boolean {
     return false;
   }
 
-  /** @internal */
-  protected override watched(): Watched[] {
+  watched(size: number): Watched[] {
     // Room for more than there should be, so that it is found out.
-    const into = new Int32Array(3 * (this.getMap().size + 16));
+    const into = new Int32Array(3 * (size + 16));
     const count = check(waitSetDump(this.id, into), this.backend);
-    return Array.from({ length: count }, (_, index) => ({
-      fd: into[3 * index] as number,
-      generation: into[3 * index + 1] as number,
-      events: (into[3 * index + 2] as number) & INTERESTS,
-      mode: modeOf(
-        ((into[3 * index + 2] as number) & EDGE) !== 0,
-        ((into[3 * index + 2] as number) & ONESHOT) !== 0,
-      ),
-    }));
+    return Array.from({ length: count }, (_, index) => {
+      const [fd = -1, generation = 0, shown = 0] = into.subarray(3 * index);
+      const mode = modeOf((shown & EDGE) !== 0, (shown & ONESHOT) !== 0);
+      return { fd, generation, events: shown & INTERESTS, mode };
+    });
   }
+
+  /** Nothing outlives its descriptor here. */
+  renew(): void {}
 }
