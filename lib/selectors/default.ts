@@ -1,25 +1,28 @@
 /** Which selector to use where nobody says which. */
 import { invalidValue, StateError } from '../native/errors.js';
 import type { Backend } from './capabilities.js';
-import { EpollSelector } from './epoll.js';
-import { KqueueSelector } from './kqueue.js';
-import { PollSelector } from './poll.js';
-import { SelectSelector } from './select.js';
+import { EpollSelector, EpollSet } from './epoll.js';
+import type { KernelSet } from './kernel-set.js';
+import { KqueueSelector, KqueueSet } from './kqueue.js';
+import { PollSelector, PollSet } from './poll.js';
+import { SelectSelector, SelectSet } from './select.js';
 import { Selector } from './selector.js';
 
 /** Best first. No OS has both epoll and kqueue of its own; where libkqueue emulates one by the other, the real one wins. */
-const BACKENDS = {
+const BACKENDS: readonly Backend[] = ['epoll', 'kqueue', 'poll', 'select'];
+const SELECTORS = {
   epoll: EpollSelector,
   kqueue: KqueueSelector,
   poll: PollSelector,
   select: SelectSelector,
-} as const;
+};
+const SETS = { epoll: EpollSet, kqueue: KqueueSet, poll: PollSet, select: SelectSet };
 
 /** The backends that work on this machine, best first: found by trying each. */
 export function selectorBackends(): readonly Backend[] {
-  return (Object.keys(BACKENDS) as Backend[]).filter((backend) => {
+  return BACKENDS.filter((backend) => {
     try {
-      new BACKENDS[backend]().close();
+      new SELECTORS[backend]().close();
       return true;
     } catch {
       return false;
@@ -28,21 +31,46 @@ export function selectorBackends(): readonly Backend[] {
 }
 
 /**
- * A selector of one backend, or of the best that works here.
- *
- * The environment variable IOMUX_SELECTOR names one in place of the best.
+ * A selector of one backend, or a {@link DefaultSelector}.
  *
  * @throws TypeError `ERR_INVALID_ARG_VALUE`: there is no such backend. StateError `ERR_UNSUPPORTED`: it does not work
  * here. SystemError `EMFILE`, …
  */
 export function createSelector<T = unknown>(backend?: Backend): Selector<T> {
-  if (backend !== undefined) return create(backend, 'backend');
+  if (backend === undefined) return new DefaultSelector<T>();
+  return whereItWorks(backend, 'backend', () => new SELECTORS[backend]<T>());
+}
+
+/**
+ * The best selector that works here, found by trying. The environment variable IOMUX_SELECTOR names a backend in place
+ * of the best.
+ *
+ * @example
+ * ```ts
+ * using selector = new DefaultSelector<string>();
+ * ```
+ */
+export class DefaultSelector<T = unknown> extends Selector<T> {
+  readonly backend: Backend;
+
+  /** @throws as {@link createSelector}, of what IOMUX_SELECTOR names. */
+  constructor() {
+    const set = defaultSet();
+    super(set);
+    this.backend = set.backend;
+  }
+}
+
+function defaultSet(): KernelSet {
   const named = process.env['IOMUX_SELECTOR'];
-  if (named !== undefined && named !== '') return create(named as Backend, 'IOMUX_SELECTOR');
+  if (named !== undefined && named !== '') {
+    const backend = named as Backend;
+    return whereItWorks(backend, 'IOMUX_SELECTOR', () => new SETS[backend]());
+  }
   const failures: unknown[] = [];
-  for (const candidate of Object.keys(BACKENDS) as Backend[]) {
+  for (const backend of BACKENDS) {
     try {
-      return new BACKENDS[candidate]<T>();
+      return new SETS[backend]();
     } catch (error) {
       failures.push(error);
     }
@@ -50,30 +78,12 @@ export function createSelector<T = unknown>(backend?: Backend): Selector<T> {
   throw new AggregateError(failures, 'no selector works here');
 }
 
-/**
- * The best selector that works here, found by trying; see {@link createSelector}.
- *
- * @example
- * ```ts
- * using selector = new DefaultSelector<string>();
- * ```
- */
-export type DefaultSelector<T = unknown> = Selector<T>;
-export const DefaultSelector: new <T = unknown>() => Selector<T> = (() => {
-  function DefaultSelector(): Selector {
-    return createSelector();
-  }
-  // What it makes is an instance of a backend's class; `instanceof DefaultSelector` holds for those.
-  DefaultSelector.prototype = Selector.prototype;
-  return DefaultSelector as unknown as new <T = unknown>() => Selector<T>;
-})();
-
-function create<T>(backend: Backend, name: string): Selector<T> {
-  if (!Object.hasOwn(BACKENDS, backend)) {
+/** Makes what is of a backend; where it cannot, says which backends can. */
+function whereItWorks<Made>(backend: Backend, name: string, make: () => Made): Made {
+  if (!BACKENDS.includes(backend))
     throw invalidValue(name, `one of ${selectorBackends().join(', ')}`, backend);
-  }
   try {
-    return new BACKENDS[backend]<T>();
+    return make();
   } catch (error) {
     if (!(error instanceof StateError)) throw error;
     throw new StateError(error.code, `${error.message}; what works here: ${selectorBackends().join(', ')}`);

@@ -65,7 +65,7 @@ function fromEpoll(mask: number): number {
 }
 
 /** An epoll set, which the kernel keeps. */
-class EpollSet implements KernelSet {
+export class EpollSet implements KernelSet {
   readonly backend = 'epoll';
   readonly capabilities = CAPABILITIES;
   readonly id: number;

@@ -18,7 +18,7 @@ const CAPABILITIES: SelectorCapabilities = Object.freeze({
 });
 
 /** A kqueue; its filters are src-native/kqueue.cc's business. */
-class KqueueSet extends WaitSet {
+export class KqueueSet extends WaitSet {
   readonly #kqueue: KqueueBinding;
   override readonly descriptor: number;
 

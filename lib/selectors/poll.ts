@@ -13,6 +13,12 @@ const CAPABILITIES: SelectorCapabilities = Object.freeze({
   maxDescriptor: 0x7fff_ffff,
 });
 
+export class PollSet extends WaitSet {
+  constructor() {
+    super('poll', CAPABILITIES, native.pollOpen);
+  }
+}
+
 /**
  * A selector over poll(2): a wait costs what is registered, which for a handful of descriptors is less than epoll's.
  * It also watches regular files, which are always ready.
@@ -21,6 +27,6 @@ export class PollSelector<T = unknown> extends Selector<T> {
   readonly backend = 'poll';
 
   constructor() {
-    super(new WaitSet('poll', CAPABILITIES, native.pollOpen));
+    super(new PollSet());
   }
 }

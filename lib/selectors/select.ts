@@ -13,6 +13,12 @@ const CAPABILITIES: SelectorCapabilities = Object.freeze({
   maxDescriptor: 0x7fff_ffff,
 });
 
+export class SelectSet extends WaitSet {
+  constructor() {
+    super('select', CAPABILITIES, native.selectOpen);
+  }
+}
+
 /**
  * A selector over select(2): a wait costs what the highest descriptor is. There is no FD_SETSIZE: the bit arrays are
  * as long as they must be.
@@ -23,6 +29,6 @@ export class SelectSelector<T = unknown> extends Selector<T> {
   readonly backend = 'select';
 
   constructor() {
-    super(new WaitSet('select', CAPABILITIES, native.selectOpen));
+    super(new SelectSet());
   }
 }
