@@ -309,31 +309,24 @@ static void report(const struct load* load) {
 
 int main(int argc, char** argv) {
   static const struct option options[] = {
-      {"host", required_argument, NULL, 'h'},       {"port", required_argument, NULL, 'p'},
-      {"unix", required_argument, NULL, 'u'},       {"connections", required_argument, NULL, 'c'},
-      {"size", required_argument, NULL, 's'},       {"warmup", required_argument, NULL, 'w'},
-      {"seconds", required_argument, NULL, 't'},    {"messages", required_argument, NULL, 'm'},
-      {"server-pid", required_argument, NULL, 'P'}, {0},
+      ENDPOINT_OPTIONS,
+      {"connections", required_argument, NULL, 'c'},
+      {"size", required_argument, NULL, 's'},
+      {"warmup", required_argument, NULL, 'w'},
+      {"seconds", required_argument, NULL, 't'},
+      {"messages", required_argument, NULL, 'm'},
+      {"server-pid", required_argument, NULL, 'P'},
+      {0},
   };
-  const char* host = "127.0.0.1";
-  const char* port = NULL;
-  const char* path = NULL;
+  struct endpoint_options names = {.host = "127.0.0.1"};
   struct load* load = check_memory(calloc(1, sizeof *load));
   load->count = 1;
   load->size = 64;
   load->warmup = 1000000000;
   load->window = 1000000000;
   for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    if (take_endpoint_option(&names, option)) continue;
     switch (option) {
-      case 'h':
-        host = optarg;
-        break;
-      case 'p':
-        port = optarg;
-        break;
-      case 'u':
-        path = optarg;
-        break;
       case 'c':
         load->count = parse_integer("connections", optarg, 1, PATTERN_PERIOD);
         break;
@@ -357,14 +350,14 @@ int main(int argc, char** argv) {
     }
   }
   if (optind < argc) fail("unexpected argument '%s'", argv[optind]);
-  if ((port == NULL) == (path == NULL)) fail("either --port or --unix is needed");
+  if ((names.port == NULL) == (names.path == NULL)) fail("either --port or --unix is needed");
 
   if (load->server != 0) {
     const int error = clock_getcpuclockid(load->server, &load->server_clock);
     if (error != 0) fail("clock_getcpuclockid of process %d: %s", (int)load->server, strerror(error));
   }
   raise_descriptor_limit();
-  load->endpoint = path != NULL ? unix_endpoint(path) : tcp_endpoint(host, port);
+  load->endpoint = endpoint_of(&names);
   load->epoll = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   load->connections = check_memory(calloc(load->count, sizeof *load->connections));
   uint8_t* pattern = create_pattern(PATTERN_PERIOD + load->size);

@@ -173,49 +173,30 @@ static int local_port(int fd) {
 }
 
 int main(int argc, char** argv) {
-  static const struct option options[] = {
-      {"host", required_argument, NULL, 'h'},
-      {"port", required_argument, NULL, 'p'},
-      {"unix", required_argument, NULL, 'u'},
-      {0},
-  };
-  const char* host = "127.0.0.1";
-  const char* port = "0";
-  const char* path = NULL;
+  static const struct option options[] = {ENDPOINT_OPTIONS, {0}};
+  struct endpoint_options names = {.host = "127.0.0.1", .port = "0"};
   for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-    switch (option) {
-      case 'h':
-        host = optarg;
-        break;
-      case 'p':
-        port = optarg;
-        break;
-      case 'u':
-        path = optarg;
-        break;
-      default:
-        return 1;
-    }
+    if (!take_endpoint_option(&names, option)) return 1;
   }
   if (optind < argc) fail("unexpected argument '%s'", argv[optind]);
 
   raise_descriptor_limit();
-  struct server server = {.endpoint = path != NULL ? unix_endpoint(path) : tcp_endpoint(host, port)};
+  struct server server = {.endpoint = endpoint_of(&names)};
   const int signals = open_signals();
   server.listener = open_listener(&server.endpoint);
   server.epoll = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   watch(&server, EPOLL_CTL_ADD, signals, EPOLLIN);
   watch(&server, EPOLL_CTL_ADD, server.listener, EPOLLIN);
 
-  if (path != NULL)
-    printf("listening %s\n", path);
+  if (names.path != NULL)
+    printf("listening %s\n", names.path);
   else
     printf("listening %d\n", local_port(server.listener));
   fflush(stdout);
 
   serve(&server, signals);
 
-  if (path != NULL) unlink(path);
+  if (names.path != NULL) unlink(names.path);
   for (size_t fd = 0; fd < server.capacity; fd++) {
     if (server.connections[fd].open) close_connection(&server, (int)fd);
   }

@@ -2,6 +2,7 @@
 #ifndef IOMUX_BENCH_ENDPOINT_H
 #define IOMUX_BENCH_ENDPOINT_H
 
+#include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -44,6 +45,41 @@ static inline struct endpoint unix_endpoint(const char* path) {
   struct endpoint endpoint = {.length = sizeof address};
   memcpy(&endpoint.address, &address, sizeof address);
   return endpoint;
+}
+
+// Its names on the command line: a path, where there is one, is what counts.
+struct endpoint_options {
+  const char* host;
+  const char* port;
+  const char* path;
+};
+
+// clang-format off
+#define ENDPOINT_OPTIONS                  \
+  {"host", required_argument, NULL, 'h'}, \
+  {"port", required_argument, NULL, 'p'}, \
+  {"unix", required_argument, NULL, 'u'}
+// clang-format on
+
+// Keeps what getopt_long just found; false: the option is another one.
+static inline bool take_endpoint_option(struct endpoint_options* options, int option) {
+  switch (option) {
+    case 'h':
+      options->host = optarg;
+      return true;
+    case 'p':
+      options->port = optarg;
+      return true;
+    case 'u':
+      options->path = optarg;
+      return true;
+    default:
+      return false;
+  }
+}
+
+static inline struct endpoint endpoint_of(const struct endpoint_options* options) {
+  return options->path != NULL ? unix_endpoint(options->path) : tcp_endpoint(options->host, options->port);
 }
 
 static inline int endpoint_socket(const struct endpoint* endpoint) {

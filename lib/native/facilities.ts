@@ -6,7 +6,7 @@ import { native } from './load.js';
 /** epoll(7). @throws StateError `ERR_UNSUPPORTED`: this OS has none. */
 export function epollBinding(): EpollBinding {
   if (hasEpoll(native)) return native;
-  throw new StateError('ERR_UNSUPPORTED', `epoll is Linux's; this is ${process.platform}`);
+  throw new StateError('ERR_UNSUPPORTED', `epoll is not available on ${process.platform}: it is Linux's`);
 }
 
 /** kqueue(2). @throws StateError `ERR_UNSUPPORTED`: this OS has none, or the addon was built without. */
@@ -14,10 +14,7 @@ export function kqueueBinding(): KqueueBinding {
   if (hasKqueue(native)) return native;
   const remedy =
     process.platform === 'linux' ? ' (build with IOMUX_LIBKQUEUE=1 where libkqueue is installed)' : '';
-  throw new StateError(
-    'ERR_UNSUPPORTED',
-    `kqueue is that of macOS and the BSDs; this is ${process.platform}${remedy}`,
-  );
+  throw new StateError('ERR_UNSUPPORTED', `kqueue is not available on ${process.platform}${remedy}`);
 }
 
 function hasEpoll(binding: Binding): binding is Binding & EpollBinding {

@@ -35,31 +35,39 @@ function interestIn(selector: Selector, listener: Socket): number | undefined {
   return [...selector.getMap().values()].find(({ fileobj }) => fileobj !== listener)?.events;
 }
 
+const CHUNK = Buffer.alloc(256 * 1024, 'x');
+
+/** Sends until the server reads no more: then, and only then, what we send stays here. @returns the bytes sent. */
+function sendUntilUnread({ server, client, listener }: ReturnType<typeof conversation>): number {
+  let sent = 0;
+  while (interestIn(server.selector, listener) !== EVENT_WRITE) {
+    const count = client.send(CHUNK);
+    if (count !== WOULD_BLOCK) sent += count;
+    turn(server);
+    server.selector.verify();
+  }
+  return sent;
+}
+
 for (const backend of selectorBackends()) {
   using selector = createSelector(backend);
   for (const mode of selector.capabilities.modes) {
     describe(`an echo server's turns on ${backend}, ${mode}`, () => {
       it('switches a connection to WRITE while its peer does not read, and back to READ', () => {
-        const { server, client, listener } = conversation({ backend, mode });
+        const talk = conversation({ backend, mode });
+        const { server, client, listener } = talk;
         using _server = server;
         using _client = client;
         expect(interestIn(server.selector, listener)).toBe(EVENT_READ);
-        const chunk = Buffer.alloc(256 * 1024, 'x');
-        let sent = 0;
-        // Until the server reads no more: then, and only then, what we send stays here.
-        while (interestIn(server.selector, listener) !== EVENT_WRITE) {
-          const count = client.send(chunk);
-          if (count !== WOULD_BLOCK) sent += count;
-          turn(server);
-          server.selector.verify();
-        }
+        const sent = sendUntilUnread(talk);
         const { bytes } = server.served;
         for (let again = 0; again < 10; again++) turn(server);
         expect(server.served.bytes).toBe(bytes);
 
+        const into = Buffer.alloc(CHUNK.length);
         let received = 0;
         while (received < sent) {
-          const count = client.recv(chunk);
+          const count = client.recv(into);
           if (count !== WOULD_BLOCK) received += count;
           turn(server);
         }
@@ -69,21 +77,17 @@ for (const backend of selectorBackends()) {
       });
 
       it('gives a connection that ended its half what it is owed before it closes it', () => {
-        const { server, client, listener } = conversation({ backend, mode });
+        const talk = conversation({ backend, mode });
+        const { server, client, listener } = talk;
         using _server = server;
         using _client = client;
-        const chunk = Buffer.alloc(256 * 1024, 'x');
-        let sent = 0;
-        while (interestIn(server.selector, listener) !== EVENT_WRITE) {
-          const count = client.send(chunk);
-          if (count !== WOULD_BLOCK) sent += count;
-          turn(server);
-        }
+        const sent = sendUntilUnread(talk);
         client.shutdown('write');
+        const into = Buffer.alloc(CHUNK.length);
         let received = 0;
         for (let count = WOULD_BLOCK; count !== 0; ) {
           turn(server);
-          count = client.recv(chunk);
+          count = client.recv(into);
           if (count !== WOULD_BLOCK) received += count;
         }
         expect(received).toBe(sent);
