@@ -85,7 +85,7 @@ function attempt<T>(make: () => T): T | Error {
 }
 
 function nodeReport(): NodeReport {
-  return (process.report?.getReport() ?? { header: {} }) as unknown as NodeReport;
+  return (process.report?.getReport() ?? { header: {} }) as NodeReport;
 }
 
 function packageVersion(): string {

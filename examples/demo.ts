@@ -33,7 +33,7 @@ function rows(): Row[] {
 
 /** As many of the wanted connections as the descriptor limit has room for, here and in the server. */
 function affordable(wanted: number): number {
-  const report = process.report?.getReport() as unknown as
+  const report = process.report?.getReport() as
     | { userLimits?: { open_files?: { soft: number | string } } }
     | undefined;
   const limit = Number(report?.userLimits?.open_files?.soft);

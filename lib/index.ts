@@ -14,7 +14,7 @@ export {
   SOCK_SEQPACKET,
   SOCK_STREAM,
 } from './native/constants.js';
-export { StateError, type StateErrorCode, SystemError } from './native/errors.js';
+export { StateError, type StateErrorCode, SystemError, type SystemErrorDetails } from './native/errors.js';
 export type {
   Backend,
   RegisterOptions,
@@ -41,4 +41,6 @@ export { type ReadyKey, Selector } from './selectors/selector.js';
 export { Waker, type WakerHandle } from './selectors/waker.js';
 export type { Address } from './sockets/address.js';
 export { DatagramBatch } from './sockets/datagram-batch.js';
-export { type ReceivedMessage, Socket, WOULD_BLOCK } from './sockets/socket.js';
+export { WOULD_BLOCK } from './sockets/exchange.js';
+export type { ReceivedMessage } from './sockets/message.js';
+export { Socket } from './sockets/socket.js';

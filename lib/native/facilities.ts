@@ -14,7 +14,10 @@ export function kqueueBinding(): KqueueBinding {
   if (hasKqueue(native)) return native;
   const remedy =
     process.platform === 'linux' ? ' (build with IOMUX_LIBKQUEUE=1 where libkqueue is installed)' : '';
-  throw new StateError('ERR_UNSUPPORTED', `kqueue is not available on ${process.platform}${remedy}`);
+  throw new StateError(
+    'ERR_UNSUPPORTED',
+    `kqueue is not available on ${process.platform}: it is that of macOS and the BSDs${remedy}`,
+  );
 }
 
 function hasEpoll(binding: Binding): binding is Binding & EpollBinding {

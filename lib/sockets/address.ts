@@ -43,6 +43,9 @@ const MOST_PATH_BYTES = process.platform === 'linux' ? 108 : 104;
 /** What stands for no address where the addon takes one. */
 export const NO_NAME = new Uint8Array(0);
 
+/** Through here names pass on their way in and out; no call keeps it. */
+export const scratch = new Uint8Array(NAME_SIZE);
+
 // Addresses that came from the kernel are frozen and keep their bytes, so that answering a datagram parses nothing.
 const names = new WeakMap<Address, Uint8Array>();
 
@@ -60,11 +63,7 @@ export function familyOf(address: Address): number {
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: no address, or of another family. RangeError
  * `ERR_OUT_OF_RANGE`: a port beyond 65535, a Unix path beyond what the OS takes (108 bytes on Linux).
  */
-export function encode(
-  address: Address,
-  family: number,
-  into: Uint8Array = new Uint8Array(NAME_SIZE),
-): Uint8Array {
+export function encode(address: Address, family: number, into: Uint8Array = scratch): Uint8Array {
   const known = names.get(address);
   if (known !== undefined && familyOf(address) === family) return known;
   checkAddress(address);
@@ -75,7 +74,7 @@ export function encode(
 }
 
 /** The address in slot `index` of `from`; `null` where there is none. */
-export function decode(from: Uint8Array, index = 0): Address | null {
+export function decode(from: Uint8Array = scratch, index = 0): Address | null {
   const decoded = native.decodeName(from, index);
   if (decoded === null) return null;
   const address: Address = Object.freeze('path' in decoded ? { path: text(decoded.path) } : decoded);

@@ -2,79 +2,64 @@
 
 import { Adopted } from '../adopted.js';
 import { checkBoolean, checkInt, checkInteger, checkObject } from '../arguments.js';
-import { checkBuffer, checkSlice } from '../buffers.js';
 import { descriptorOf, type FileLike } from '../files.js';
 import { leaveHolders } from '../holders.js';
-import { AF_INET, AF_INET6, AF_UNIX, constants, SOCK_SEQPACKET, SOCK_STREAM } from '../native/constants.js';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  constant,
+  constants,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+} from '../native/constants.js';
 import {
   check,
-  Description,
   EAGAIN,
   EINPROGRESS,
   ENOTCONN,
   invalidType,
   invalidValue,
-  outOfRange,
   StateError,
   SystemError,
   type SystemErrorDetails,
 } from '../native/errors.js';
 import { native } from '../native/load.js';
-import { type Address, decode, detailsOf, encode, familyOf, NAME_SIZE, NO_NAME } from './address.js';
+import { type Address, decode, detailsOf, encode, familyOf, NO_NAME, scratch } from './address.js';
 import { DatagramBatch } from './datagram-batch.js';
+import { receive, transmit, wouldBlock } from './exchange.js';
+import {
+  cargoOf,
+  checkIncoming,
+  checkOutgoing,
+  chunksOf,
+  type ReceivedMessage,
+  receiveMessage,
+} from './message.js';
+import {
+  bytesOption,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  intOption,
+  keepAlive,
+  passCredentials,
+  reusePort,
+  SO_ERROR,
+  SO_REUSEADDR,
+  SOL_SOCKET,
+  setOption,
+  TCP_NODELAY,
+} from './options.js';
 
-const { socketAccept, socketCall: call, socketRecv, socketSend } = native;
-// Where socketRecv and socketSend find their numbers, and leave their result: that is cheaper than to convert each, 80 ns
-// a message. Nothing can come between the stores and the call.
-const FD = 0;
-const OFFSET = 1;
-const LENGTH = 2;
-const FLAGS = 3;
-const RESULT = 4;
-const { SOL_SOCKET, SO_ERROR, SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_PASSCRED, SOMAXCONN } =
-  constants as Record<string, number> & {
-    SOL_SOCKET: number;
-    SO_ERROR: number;
-    SO_REUSEADDR: number;
-    SO_KEEPALIVE: number;
-    SOMAXCONN: number;
-  };
-const { IPPROTO_TCP, TCP_NODELAY, IPPROTO_IPV6, IPV6_V6ONLY } = constants as Record<
-  'IPPROTO_TCP' | 'TCP_NODELAY' | 'IPPROTO_IPV6' | 'IPV6_V6ONLY',
-  number
->;
+const SOMAXCONN = constant('SOMAXCONN');
 /** The flags that may stand in a type: each socket has them, so none shows them. */
 const TYPE_FLAGS = (constants['SOCK_NONBLOCK'] ?? 0) | (constants['SOCK_CLOEXEC'] ?? 0);
-/** As many descriptors as one message carries (SCM_MAX_FD). */
-const MOST_DESCRIPTORS = 253;
 const DIRECTIONS = new Map([
-  ['read', 'SHUT_RD'],
-  ['write', 'SHUT_WR'],
-  ['both', 'SHUT_RDWR'],
+  ['read', constant('SHUT_RD')],
+  ['write', constant('SHUT_WR')],
+  ['both', constant('SHUT_RDWR')],
 ]);
-/** Where messageRecv leaves what came beside the bytes, before the descriptors. */
-const MESSAGE_HEADER = 6;
-
-/** Returned by `recv`, `send` and their kin where the call would have blocked (EAGAIN). */
-export const WOULD_BLOCK = -1;
-
-/** What one {@link Socket.recvMessage} received. */
-export interface ReceivedMessage {
-  /** Bytes in the buffer. */
-  readonly length: number;
-  /** The sender; `null` where it has no name, or on a TCP stream. */
-  readonly address: Address | null;
-  /** MSG_TRUNC: the datagram was longer. MSG_CTRUNC: descriptors were lost, more came than `maxFds`. … */
-  readonly flags: number;
-  /** Descriptors that came with it (SCM_RIGHTS), close-on-exec already; they are the receiver's to close. */
-  readonly fds: readonly number[];
-  /** Who sent it, as the kernel says (SCM_CREDENTIALS); pid 0 where it did not remember. */
-  readonly credentials?: { readonly pid: number; readonly uid: number; readonly gid: number };
-}
-
-// Addresses pass through here on their way in and out; no call keeps it.
-const scratch = new Uint8Array(NAME_SIZE);
-const option = new Int32Array(1);
 
 /**
  * A socket that never blocks: created nonblocking and close-on-exec, never raises SIGPIPE, retries EINTR.
@@ -102,6 +87,8 @@ export class Socket implements Disposable {
    * needs a privilege; `EMFILE`, `ENFILE`: out of descriptors; see socket(2).
    */
   constructor(family?: number, type?: number, protocol?: number);
+  /** @internal */
+  constructor(adopted: Adopted);
   constructor(family: number | Adopted = AF_INET, type: number = SOCK_STREAM, protocol = 0) {
     if (family instanceof Adopted) {
       this.#fd = family.fd;
@@ -125,8 +112,8 @@ export class Socket implements Disposable {
     const fds = new Int32Array(2);
     const plain = type & ~TYPE_FLAGS;
     check(native.socketPair(family, plain, protocol, fds), 'socketpair');
-    const [one, other] = fds as unknown as [number, number];
-    return [adopt(one, family, plain), adopt(other, family, plain)];
+    const [one = -1, other = -1] = fds;
+    return [new Socket(new Adopted(one, family, plain)), new Socket(new Adopted(other, family, plain))];
   }
 
   /**
@@ -138,8 +125,8 @@ export class Socket implements Disposable {
     if (typeof fd !== 'number') throw invalidType('fd', 'a number', fd);
     const kind = new Int32Array(2);
     check(native.socketAdopt(descriptorOf(fd, 'fd'), kind), 'getsockopt', { fd });
-    const [family, type] = kind as unknown as [number, number];
-    return adopt(fd, family, type);
+    const [family, type] = kind;
+    return new Socket(new Adopted(fd, family, type));
   }
 
   /**
@@ -191,7 +178,7 @@ export class Socket implements Disposable {
   get localAddress(): Address {
     const fd = this.#open();
     check(native.socketName(fd, scratch, 0), 'getsockname', { fd });
-    return known(decode(scratch), this.family);
+    return known(decode(), this.family);
   }
 
   /** The peer; `null` while there is none; getpeername(2). */
@@ -200,13 +187,13 @@ export class Socket implements Disposable {
     const status = native.socketName(fd, scratch, 1);
     if (status === -ENOTCONN) return null;
     check(status, 'getpeername', { fd });
-    return known(decode(scratch), this.family);
+    return known(decode(), this.family);
   }
 
   /** @throws SystemError with the address: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` (bound already), … */
   bind(address: Address): void {
     this.#open();
-    const name = encode(address, this.family, scratch);
+    const name = encode(address, this.family);
     check(native.socketBind(this.#open(), name), 'bind', detailsOf(address));
   }
 
@@ -226,8 +213,8 @@ export class Socket implements Disposable {
    */
   accept(): Socket | null {
     const fd = this.#open();
-    const accepted = socketAccept(fd);
-    if (accepted >= 0) return adopt(accepted, this.family, this.type);
+    const accepted = native.socketAccept(fd);
+    if (accepted >= 0) return new Socket(new Adopted(accepted, this.family, this.type));
     if (accepted === -EAGAIN) return null;
     throw new SystemError(accepted, 'accept', { fd });
   }
@@ -241,9 +228,9 @@ export class Socket implements Disposable {
    */
   connect(address: Address): boolean {
     this.#open();
-    const name = encode(address, this.family, scratch);
-    const details = detailsOf(address);
+    const name = encode(address, this.family);
     const status = native.socketConnect(this.#open(), name);
+    const details = detailsOf(address);
     if (status === -EINPROGRESS || status === 0) this.#destination = details;
     if (status === -EINPROGRESS) return false;
     check(status, 'connect', details);
@@ -280,10 +267,7 @@ export class Socket implements Disposable {
    * @throws SystemError `ECONNRESET`, `ENOTCONN`, … RangeError `ERR_OUT_OF_RANGE`: no such part of the buffer.
    */
   recv(buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
-    const fd = this.#open();
-    socketRecv(stage(fd, buffer, offset, length, flags, false));
-    const count = call[RESULT] as number;
-    return count >= 0 ? count : wouldBlock(count, 'recv', fd);
+    return receive(this.#open(), buffer, offset, length, flags);
   }
 
   /**
@@ -294,10 +278,7 @@ export class Socket implements Disposable {
    * @throws SystemError `EPIPE`, `ECONNRESET`: the peer is gone; `EMSGSIZE`: a datagram too long; `ENOTCONN`, …
    */
   send(buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
-    const fd = this.#open();
-    socketSend(stage(fd, buffer, offset, length, flags, this.type !== SOCK_STREAM));
-    const count = call[RESULT] as number;
-    return count >= 0 ? count : wouldBlock(count, 'send', fd);
+    return transmit(this.#open(), buffer, offset, length, flags, this.type !== SOCK_STREAM);
   }
 
   /**
@@ -308,16 +289,7 @@ export class Socket implements Disposable {
    */
   sendv(buffers: readonly Uint8Array[]): number {
     this.#open();
-    if (!Array.isArray(buffers)) throw invalidType('buffers', 'an array of Buffers or Uint8Arrays', buffers);
-    // A copy, so that what is checked is what is sent.
-    const chunks: Uint8Array[] = [...buffers];
-    let length = 0;
-    for (const buffer of chunks) {
-      checkBuffer(buffer, 'buffer');
-      length += buffer.byteLength;
-    }
-    if (length === 0 && this.type === SOCK_STREAM)
-      throw invalidValue('buffers', 'at least one byte', new Description('none'));
+    const chunks = chunksOf(buffers, this.type);
     const fd = this.#open();
     const count = native.messageSendv(fd, chunks);
     return count >= 0 ? count : wouldBlock(count, 'sendmsg', fd);
@@ -326,21 +298,18 @@ export class Socket implements Disposable {
   /** Receives one datagram and its sender; `null`: none is waiting. */
   recvFrom(buffer: Uint8Array, flags = 0): { length: number; address: Address | null } | null {
     const fd = this.#open();
-    checkReceive(buffer);
-    checkInt(flags, 'flags');
+    checkIncoming(buffer, flags);
     const length = native.messageRecvFrom(fd, buffer, flags, scratch);
     if (length === -EAGAIN) return null;
     check(length, 'recvfrom', { fd });
-    return { length, address: decode(scratch) };
+    return { length, address: decode() };
   }
 
   /** Sends one datagram, which may be empty. @returns its bytes, or {@link WOULD_BLOCK}. */
   sendTo(buffer: Uint8Array, address: Address, flags = 0): number {
     this.#open();
-    checkBuffer(buffer, 'buffer');
-    if (this.type === SOCK_STREAM) checkSlice(buffer, 0, buffer.byteLength);
-    checkInt(flags, 'flags');
-    const name = encode(address, this.family, scratch);
+    checkOutgoing(buffer, flags, this.type);
+    const name = encode(address, this.family);
     const count = native.messageSendTo(this.#open(), buffer, name, flags);
     return count >= 0 ? count : wouldBlock(count, 'sendto', detailsOf(address));
   }
@@ -360,30 +329,9 @@ export class Socket implements Disposable {
     checkObject(options, 'options');
     const { maxFds = 0, credentials = false, flags = 0 } = options;
     checkBoolean(credentials, 'credentials');
-    checkReceive(buffer);
-    checkInteger(maxFds, 'maxFds', 0, MOST_DESCRIPTORS);
-    checkInt(flags, 'flags');
-    if (credentials) this.#passCredentials();
-    const into = new Int32Array(MESSAGE_HEADER + maxFds);
-    const fd = this.#open();
-    const length = native.messageRecv(fd, buffer, flags, scratch, into);
-    if (length === -EAGAIN) return null;
-    check(length, 'recvmsg', { fd });
-    const [received, taken, known, pid, uid, gid] = into as unknown as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    return {
-      length,
-      address: decode(scratch),
-      flags: received,
-      fds: [...into.subarray(MESSAGE_HEADER, MESSAGE_HEADER + taken)],
-      ...(known !== 0 && { credentials: { pid, uid: uid >>> 0, gid: gid >>> 0 } }),
-    };
+    checkIncoming(buffer, flags, maxFds);
+    if (credentials) passCredentials(this.#open());
+    return receiveMessage(this.#open(), buffer, flags, maxFds);
   }
 
   /**
@@ -400,20 +348,9 @@ export class Socket implements Disposable {
     this.#open();
     checkObject(options, 'options');
     const { address, fds = [], flags = 0 } = options;
-    checkBuffer(buffer, 'buffer');
-    if (this.type === SOCK_STREAM) checkSlice(buffer, 0, buffer.byteLength);
-    checkInt(flags, 'flags');
-    if (!Array.isArray(fds)) throw invalidType('fds', 'an array of descriptors', fds);
-    checkInteger(fds.length, 'fds.length', 0, MOST_DESCRIPTORS);
-    if (fds.length > 0 && this.family !== AF_UNIX) {
-      throw invalidValue(
-        'fds',
-        'of a Unix socket: the kernel drops them on any other',
-        new Description(`${fds.length} descriptors`),
-      );
-    }
-    const descriptors = Int32Array.from(fds, (file) => descriptorOf(file, 'fds'));
-    const name = address === undefined ? NO_NAME : encode(address, this.family, scratch);
+    checkOutgoing(buffer, flags, this.type);
+    const descriptors = cargoOf(fds, this.family);
+    const name = address === undefined ? NO_NAME : encode(address, this.family);
     // What is in the options may have done anything, closed this too: the number is asked for last, here and elsewhere.
     const fd = this.#open();
     const count = native.messageSend(fd, buffer, name, descriptors, flags);
@@ -451,9 +388,9 @@ export class Socket implements Disposable {
   /** Ends one direction, or both, whoever else holds the descriptor; shutdown(2). @throws SystemError `ENOTCONN`. */
   shutdown(how: 'read' | 'write' | 'both'): void {
     const fd = this.#open();
-    const name = DIRECTIONS.get(how);
-    if (name === undefined) throw invalidValue('how', "'read', 'write' or 'both'", how);
-    check(native.socketShutdown(fd, constants[name] as number), 'shutdown', { fd });
+    const direction = DIRECTIONS.get(how);
+    if (direction === undefined) throw invalidValue('how', "'read', 'write' or 'both'", how);
+    check(native.socketShutdown(fd, direction), 'shutdown', { fd });
   }
 
   /**
@@ -463,40 +400,16 @@ export class Socket implements Disposable {
    * @throws SystemError `ENOPROTOOPT`: no such option; `EINVAL`, `EPERM`, …
    */
   setOption(level: number, name: number, value: number | boolean | Uint8Array): void {
-    const fd = this.#open();
-    checkInt(level, 'level');
-    checkInt(name, 'name');
-    if (typeof value === 'object') {
-      checkBuffer(value, 'value');
-      check(native.optionSetBytes(fd, level, name, value), 'setsockopt', { fd });
-      return;
-    }
-    if (typeof value !== 'boolean' && typeof value !== 'number') {
-      throw invalidType('value', 'a number, a boolean or a Uint8Array', value);
-    }
-    if (typeof value === 'number') checkInteger(value, 'value', -0x8000_0000, 0xffff_ffff);
-    check(native.optionSet(fd, level, name, Number(value) | 0), 'setsockopt', { fd });
+    setOption(this.#open(), level, name, value);
   }
 
-  /**
-   * getsockopt(2).
-   *
-   * @param length - given, the option is a struct of at most so many bytes and comes as a Buffer; else it is an int.
-   * @throws SystemError `ENOPROTOOPT`: no such option.
-   */
+  /** An option that is an int; getsockopt(2). @throws SystemError `ENOPROTOOPT`: no such option. */
   getOption(level: number, name: number): number;
+  /** An option that is a struct, of at most `length` bytes. */
   getOption(level: number, name: number, length: number): Buffer;
   getOption(level: number, name: number, length?: number): number | Buffer {
     const fd = this.#open();
-    checkInt(level, 'level');
-    checkInt(name, 'name');
-    if (length === undefined) {
-      check(native.optionGet(fd, level, name, option), 'getsockopt', { fd });
-      return option[0] as number;
-    }
-    checkInteger(length, 'length', 1, 65_536);
-    const bytes = Buffer.alloc(length);
-    return bytes.subarray(0, check(native.optionGetBytes(fd, level, name, bytes), 'getsockopt', { fd }));
+    return length === undefined ? intOption(fd, level, name) : bytesOption(fd, level, name, length);
   }
 
   /** TCP_NODELAY: send small segments at once. */
@@ -509,13 +422,7 @@ export class Socket implements Disposable {
   /** SO_KEEPALIVE; `initialDelay`, in ms, rounded up to seconds, is how long it is idle before the first probe. */
   setKeepAlive(enable = true, initialDelay?: number): this {
     checkBoolean(enable, 'enable');
-    const seconds = initialDelay === undefined ? 0 : keepAliveSeconds(initialDelay);
-    const name = constants['TCP_KEEPIDLE'] ?? constants['TCP_KEEPALIVE'];
-    // First what the system may refuse.
-    if (enable && initialDelay !== undefined && name !== undefined) {
-      this.setOption(IPPROTO_TCP, name, seconds);
-    }
-    this.setOption(SOL_SOCKET, SO_KEEPALIVE, enable);
+    keepAlive(this.#open(), enable, initialDelay);
     return this;
   }
 
@@ -529,8 +436,7 @@ export class Socket implements Disposable {
   /** SO_REUSEPORT: several sockets bind to one port; Linux spreads connections and datagrams over them. */
   setReusePort(enable = true): this {
     checkBoolean(enable, 'enable');
-    if (SO_REUSEPORT === undefined) throw new StateError('ERR_UNSUPPORTED', 'this OS has no SO_REUSEPORT');
-    this.setOption(SOL_SOCKET, SO_REUSEPORT, enable);
+    reusePort(this.#open(), enable);
     return this;
   }
 
@@ -564,80 +470,16 @@ export class Socket implements Disposable {
     leaveHolders(fd);
     this.#fd = -1;
   }
-
-  #passCredentials(): void {
-    if (SO_PASSCRED === undefined) {
-      throw new StateError(
-        'ERR_UNSUPPORTED',
-        `credentials of messages are Linux's; this is ${process.platform}`,
-      );
-    }
-    if (this.getOption(SOL_SOCKET, SO_PASSCRED) === 0) this.setOption(SOL_SOCKET, SO_PASSCRED, true);
-  }
-}
-
-function adopt(fd: number, family: number, type: number): Socket {
-  return new (Socket as unknown as new (adopted: Adopted) => Socket)(new Adopted(fd, family, type));
 }
 
 function refuseClosed(): never {
   throw new StateError('ERR_CLOSED', 'the socket is closed');
 }
 
-/** EAGAIN as a result; any other errno as what it is. */
-function wouldBlock(errno: number, syscall: string, about: number | SystemErrorDetails): typeof WOULD_BLOCK {
-  if (errno === -EAGAIN) return WOULD_BLOCK;
-  throw new SystemError(errno, syscall, typeof about === 'number' ? { fd: about } : about);
-}
-
-function keepAliveSeconds(initialDelay: number): number {
-  if (typeof initialDelay !== 'number')
-    throw invalidType('initialDelay', 'a number of milliseconds', initialDelay);
-  if (!(initialDelay >= 0 && initialDelay < Number.POSITIVE_INFINITY))
-    throw outOfRange('initialDelay', 'a number of milliseconds, 0 or more', initialDelay);
-  return Math.max(1, Math.ceil(initialDelay / 1000));
-}
-
-/** Checks the arguments of a recv or send, and puts their numbers where the addon finds them. The memory goes with it. */
-function stage(
-  fd: number,
-  buffer: Uint8Array,
-  offset: number,
-  length: number | undefined,
-  flags: number,
-  mayBeEmpty: boolean,
-): ArrayBuffer {
-  const { memory, start } = checkBuffer(buffer, 'buffer');
-  const size = length ?? rest(buffer, offset);
-  if (!mayBeEmpty || size !== 0 || offset !== 0) checkSlice(buffer, offset, size);
-  checkFlags(flags);
-  call[FD] = fd;
-  call[OFFSET] = start + offset;
-  call[LENGTH] = size;
-  call[FLAGS] = flags;
-  return memory;
-}
-
-/** What a buffer has from `offset` on, and one call can take. */
-function rest(buffer: Uint8Array, offset: number): number {
-  if (typeof offset !== 'number') throw invalidType('offset', 'a number', offset);
-  return Math.min(buffer.length - offset, 0x7fff_ffff);
-}
-
-/** `checkInt`, cheaper where it passes, for the calls that are made most. */
-function checkFlags(flags: number): void {
-  if (typeof flags !== 'number' || (flags | 0) !== flags) checkInt(flags, 'flags');
-}
-
 /** An address, of a family whose addresses are known here. */
 function known(address: Address | null, family: number): Address {
   if (address !== null) return address;
   throw new StateError('ERR_UNSUPPORTED', `addresses of family ${family} are not known here`);
-}
-
-function checkReceive(buffer: Uint8Array): void {
-  checkBuffer(buffer, 'buffer');
-  checkSlice(buffer, 0, buffer.byteLength);
 }
 
 function checkBatch(batch: DatagramBatch): void {
