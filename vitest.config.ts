@@ -11,6 +11,7 @@ export default defineConfig({
     exclude: ['test/package/**'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
+    // What takes longer hangs, however busy the machine.
+    testTimeout: 120_000,
   },
 });

@@ -99,16 +99,6 @@ void Environment::Disown(int fd) {
   if (fd >= 0 && static_cast<size_t>(fd) < owned_.size()) owned_[fd] = false;
 }
 
-Napi::Value Environment::ShareSocketCall() {
-  // A SharedArrayBuffer, because its memory can neither be moved away nor freed while the array is held.
-  const Napi::Function shared = env_.Global().Get("SharedArrayBuffer").As<Napi::Function>();
-  const Napi::Value buffer = shared.New({Napi::Number::New(env_, sizeof(SocketCall))});
-  const Napi::Object array = env_.Global().Get("Int32Array").As<Napi::Function>().New({buffer});
-  socket_call_array_ = Napi::Persistent(array);
-  socket_call_ = reinterpret_cast<SocketCall*>(array.As<Napi::Int32Array>().Data());
-  return array;
-}
-
 int Environment::Add(std::unique_ptr<WaitSet> set) {
   for (size_t id = 0; id < sets_.size(); id++) {
     if (sets_[id] == nullptr) {

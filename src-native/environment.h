@@ -8,21 +8,12 @@
 #include <memory>
 #include <vector>
 
+#include "socket-call.h"
 #include "timeout.h"
 
 namespace iomux {
 
 class WaitSet;
-
-// The numbers of the two calls that are made for every message, in memory that both sides share. As arguments
-// and results each would be converted by a call into Node.
-struct SocketCall {
-  int32_t fd;
-  uint32_t offset;
-  uint32_t length;
-  int32_t flags;
-  int32_t result;
-};
 
 class Environment {
  public:
@@ -39,9 +30,7 @@ class Environment {
   int Own(int fd);
   void Disown(int fd);
 
-  // An Int32Array over the words of socket_call().
-  Napi::Value ShareSocketCall();
-  SocketCall& socket_call() { return *socket_call_; }
+  SocketCall& socket_call() { return socket_call_; }
 
   // Wait sets are known to JavaScript by a small number, which costs less than unwrapping an object on each
   // wait.
@@ -82,7 +71,7 @@ class Environment {
   Napi::Env env_;
   std::vector<bool> owned_;
   std::vector<std::unique_ptr<WaitSet>> sets_;
-  SocketCall* socket_call_ = nullptr;
+  SocketCall socket_call_;
   Napi::ObjectReference socket_call_array_;  // holds the memory
   int interrupt_ = -1;
   int loop_ = -1;  // the descriptor of the libuv loop, which stays readable while the loop is unserved

@@ -193,7 +193,7 @@ inline ssize_t Transmit(int fd, Bytes part, int flags) {
 // socketCall and leave the result there, bytes or -errno.
 template <ssize_t (*Call)(int fd, Bytes part, int flags)>
 void Exchange(Environment& environment, Memory memory) {
-  SocketCall& words = environment.socket_call();
+  SocketCall::Words& words = environment.socket_call().words();
   Bytes part;
   words.result = memory.Slice(words.offset, words.length, &part)
                      ? Retry([&] { return Call(words.fd, part, words.flags); })
@@ -213,7 +213,7 @@ void RegisterSocket(Napi::Object exports, Environment& environment) {
   Export<FinishConnect>(exports, environment, "socketFinishConnect");
   Export<GetName>(exports, environment, "socketName");
   Export<Shutdown>(exports, environment, "socketShutdown");
-  exports["socketCall"] = environment.ShareSocketCall();
+  exports["socketCall"] = environment.socket_call().Share(environment.env());
   Export<Exchange<Receive>>(exports, environment, "socketRecv");
   Export<Exchange<Transmit>>(exports, environment, "socketSend");
 }

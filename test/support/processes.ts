@@ -28,7 +28,7 @@ export function startFixture(
 }
 
 /** How a program ended and what it wrote. One that runs longer than `limit` is killed. */
-export async function outcomeOf(child: ChildProcess, limit = 20_000): Promise<Outcome> {
+export async function outcomeOf(child: ChildProcess, limit = 60_000): Promise<Outcome> {
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text) => {
