@@ -75,6 +75,24 @@ describe('with a pipe for a waker', () => {
   }
 });
 
+describe.skipIf(process.platform !== 'linux')('what wakes a selector', () => {
+  for (const [forced, kinds] of [
+    ['0', ['anon_inode:[eventfd]']],
+    ['1', ['pipe', 'pipe']],
+  ] as const) {
+    it(`cannot be watched by itself, is not inherited, and ends with it: IOMUX_PIPE_WAKER=${forced}`, async () => {
+      const refused = kinds.map((kind) => `${kind}: ERR_ALREADY_REGISTERED`);
+      expect(await resultOf('own-descriptors.mjs', { IOMUX_PIPE_WAKER: forced })).toEqual({
+        epoll: [...refused, 'anon_inode:[eventpoll]: EINVAL'],
+        poll: refused,
+        select: refused,
+        inherited: 0,
+        left: 0,
+      });
+    });
+  }
+});
+
 describe('the variable IOMUX_SELECTOR', () => {
   const backends = selectorBackends();
   const best = backends[0];

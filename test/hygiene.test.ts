@@ -28,6 +28,7 @@ import {
 import { expectGivenBack, isEmulated } from './support/emulation.js';
 import { thrownBy } from './support/expecting.js';
 import { openPipe } from './support/pipes.js';
+import { fixture } from './support/processes.js';
 import { refusingAddress } from './support/sockets.js';
 import { TemporaryFolder } from './support/temporary.js';
 
@@ -110,6 +111,19 @@ describe.skipIf(!canReadFlags)('a descriptor that the library makes', () => {
     const socket = Socket.fromFd(near.detach());
     expect(flagsOf(socket)).toEqual(CLEAN);
     socket.close();
+    far.close();
+  });
+
+  it('becomes close-on-exec when a socket adopts what was inherited', () => {
+    const [near, far] = Socket.pair();
+    // Node itself marks what it inherits up to number 16.
+    const stdio = ['ignore', 'pipe', 'inherit', ...new Array(17).fill('ignore'), near.fileno()];
+    const { stdout } = spawnSync(process.execPath, [fixture('adopting-process.mjs'), '20'], {
+      stdio,
+      encoding: 'utf8',
+    });
+    expect(JSON.parse(stdout)).toEqual({ before: false, after: true });
+    near.close();
     far.close();
   });
 

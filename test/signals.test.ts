@@ -19,10 +19,10 @@ function handler(): void {
   handled++;
 }
 
-/** Runs `wait` while signals keep coming, and comes back when one of them was handled. */
-async function underSignals(wait: () => unknown): Promise<{ elapsed: number; sent: number }> {
+/** Runs `wait` while signals keep coming, `pause` ms apart, and comes back when one of them was handled. */
+async function underSignals(wait: () => unknown, pause = 20): Promise<{ elapsed: number; sent: number }> {
   const words = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
-  const worker = startWorker('signalling-worker.mjs', { words });
+  const worker = startWorker('signalling-worker.mjs', { words, pause });
   const exit = exitOf(worker);
   await messageOf(worker);
   Atomics.store(words, GO, 1);
@@ -91,6 +91,18 @@ describe('a signal with a handler', () => {
   it('does not cut select() short', async () => {
     const [here, there] = Socket.pair();
     await expectWholeWait(() => expect(select([here], [], [], TIMEOUT)).toEqual([[], [], []]));
+    here.close();
+    there.close();
+  });
+
+  it('does not make select() find ready what is not, where it comes at the last moment', async () => {
+    const [here, there] = Socket.pair();
+    const found: unknown[] = [];
+    await underSignals(() => {
+      const end = performance.now() + TIMEOUT;
+      while (performance.now() < end) found.push(...select([here], [], [here], 0.05).flat());
+    }, 0.05);
+    expect(found).toEqual([]);
     here.close();
     there.close();
   });

@@ -1,9 +1,21 @@
 /** Worker threads: several use the library at once, and each may end in its own way. */
+import { closeSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
-import { createSelector, EVENT_READ, Socket, selectorBackends, Waker, type WakerHandle } from 'iomux';
+import {
+  constants,
+  createSelector,
+  EVENT_READ,
+  SOCK_STREAM,
+  Socket,
+  selectorBackends,
+  Waker,
+  type WakerHandle,
+} from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { descriptorCount, expectNoLeak } from '../support/leaks.js';
 import { blocked, exitOf, messageOf, startWorker, TERMINATE_LIMIT, terminate } from '../support/workers.js';
+
+const { SOL_SOCKET = 0, SO_TYPE = 0 } = constants;
 
 describe('two workers at once', () => {
   it('carry traffic through selectors of every backend, and neither sees what is the other’s', async () => {
@@ -41,9 +53,10 @@ describe('a wait in a worker', () => {
     expect(await exit).toBe(0);
   });
 
-  for (const backend of selectorBackends()) {
-    it(`on a ${backend} selector is not cut short by messages that the worker does not read`, async () => {
-      const worker = startWorker('waiting-worker.mjs', { backend, timeout: 200 });
+  const calls = ['select()', 'Poll.poll()', ...(constants['EPOLLIN'] === undefined ? [] : ['Epoll.poll()'])];
+  for (const way of [...selectorBackends(), ...calls]) {
+    it(`is not cut short by messages that the worker does not read: ${way}`, async () => {
+      const worker = startWorker('waiting-worker.mjs', { way, timeout: 200 });
       expect(await messageOf(worker)).toBe('waiting');
       const outcome = messageOf(worker) as Promise<{ found: number; elapsed: number; waits: number }>;
       const sending = setInterval(() => worker.postMessage('unread'), 10);
@@ -55,8 +68,37 @@ describe('a wait in a worker', () => {
       expect(await messageOf(worker)).toBe('unread');
       await terminate(worker);
     });
+
+    it(`spends no processor time on a message that the worker does not read: ${way}`, async () => {
+      const timeout = 500;
+      const worker = startWorker('waiting-worker.mjs', { way, timeout });
+      await messageOf(worker);
+      worker.postMessage('unread');
+      const outcome = messageOf(worker);
+      const before = process.cpuUsage();
+      await outcome;
+      const { user, system } = process.cpuUsage(before);
+      // A wait that the message ended again and again would use all that a busy machine has for it.
+      expect((user + system) / 1000).toBeLessThan(timeout / 5);
+      await terminate(worker);
+    });
   }
 });
+
+it.skipIf(process.platform !== 'linux')(
+  'what interrupts a worker cannot be watched by it, and is not inherited',
+  async () => {
+    const worker = startWorker('own-descriptors.mjs');
+    const interrupt = 'anon_inode:[eventpoll]: ERR_ALREADY_REGISTERED';
+    expect(await messageOf(worker)).toEqual({
+      epoll: expect.arrayContaining([interrupt]),
+      poll: expect.arrayContaining([interrupt]),
+      select: expect.arrayContaining([interrupt]),
+      inherited: 0,
+      left: 0,
+    });
+  },
+);
 
 describe('a worker that leaves everything open', () => {
   const endings: [ending: string, code: number, error?: string][] = [
@@ -94,6 +136,24 @@ describe('a worker that leaves everything open', () => {
       expect(await Promise.all(workers.map(exitOf))).toEqual([0, 0, 0, 0]);
     }
     await expectNoLeak(before);
+  });
+});
+
+describe('a worker that has closed or given away what it opened', () => {
+  it('leaves alone who got those numbers since, when it ends', async () => {
+    const worker = startWorker('closing-worker.mjs');
+    const exit = exitOf(worker);
+    const { closed, given } = (await messageOf(worker)) as { closed: number; given: number[] };
+    for (const fd of given) closeSync(fd);
+    const numbers = new Set([closed, ...given]);
+    const strangers = Array.from({ length: 50 }, () => Socket.pair()).flat();
+    const reused = strangers.filter((socket) => numbers.has(socket.fileno()));
+    worker.postMessage('end');
+    expect(await exit).toBe(0);
+    // The kernel gives the lowest number that is free.
+    expect(reused.length).toBe(numbers.size);
+    for (const socket of reused) expect(socket.getOption(SOL_SOCKET, SO_TYPE)).toBe(SOCK_STREAM);
+    for (const socket of strangers) socket.close();
   });
 });
 
