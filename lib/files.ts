@@ -19,7 +19,16 @@ function numberIn(file: FileLike): unknown {
  * no whole number. StateError `ERR_CLOSED`: the object is closed, its number is negative.
  */
 export function descriptorOf(file: FileLike, name = 'file'): number {
+  return checked(file, numberIn(file), name);
+}
+
+/** The same for looking up what was registered: -1 where the object is closed. */
+export function descriptorOrClosed(file: FileLike, name = 'file'): number {
   const fd = numberIn(file);
+  return typeof file === 'object' && typeof fd === 'number' && fd < 0 ? -1 : checked(file, fd, name);
+}
+
+function checked(file: FileLike, fd: unknown, name: string): number {
   if (typeof fd !== 'number') {
     throw invalidType(name, 'a file descriptor or an object with fileno() or fd', file);
   }
@@ -28,10 +37,4 @@ export function descriptorOf(file: FileLike, name = 'file'): number {
     throw outOfRange(name, 'a whole number from 0 to 2147483647', fd);
   }
   return fd;
-}
-
-/** The same for looking up what was registered: -1 where the object is closed. */
-export function descriptorOrClosed(file: FileLike, name = 'file'): number {
-  const fd = numberIn(file);
-  return typeof file === 'object' && typeof fd === 'number' && fd < 0 ? -1 : descriptorOf(file, name);
 }

@@ -136,6 +136,12 @@ describe('descriptorOrClosed', () => {
     expect(descriptorOrClosed(5)).toBe(5);
   });
 
+  it('asks once', () => {
+    let asked = 0;
+    descriptorOrClosed({ fileno: () => ++asked });
+    expect(asked).toBe(1);
+  });
+
   it('refuses a bare negative number, and what carries none', () => {
     expect(thrownBy(() => descriptorOrClosed(-1))['code']).toBe('ERR_OUT_OF_RANGE');
     expect(thrownBy(() => descriptorOrClosed('1' as unknown as number))['code']).toBe('ERR_INVALID_ARG_TYPE');

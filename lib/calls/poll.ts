@@ -36,7 +36,7 @@ export class Poll {
     checkEvents(events);
     const fd = this.#find(file);
     if (fd === undefined) throw new SystemError(-ENOENT, 'poll', { hint: 'the file is not registered' });
-    this.#entries.set(fd, { file, events });
+    this.#entries.set(fd, { file: this.#entries.get(fd)?.file ?? file, events });
     this.#interests = null;
   }
 

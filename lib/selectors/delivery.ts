@@ -1,5 +1,5 @@
 /** From a wait to the handlers: what the kernel reported, held against the registry at the moment it is delivered. */
-import { EBADF, ENOENT, EPERM, StateError, SystemError } from '../native/errors.js';
+import { check, EBADF, ENOENT, EPERM, StateError, SystemError } from '../native/errors.js';
 import { native } from '../native/load.js';
 import { isOneshot, type TriggerMode } from './capabilities.js';
 import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, FAILURES } from './events.js';
@@ -101,7 +101,10 @@ export class Delivery<T> {
 
   /** Puts a registration in the place of one whose descriptor was closed, and has the next wait report that. */
   supersede(stale: Registration<T>, registration: Registration<T>): void {
-    const held = this.#set.remove(stale.key.fd);
+    const { fd } = stale.key;
+    // Before anything changes: a set in user space takes a closed descriptor back as little as it takes a new one.
+    check(native.descriptorCheck(fd), this.#set.backend, { fd });
+    const held = this.#set.remove(fd);
     try {
       this.#set.add(registration);
     } catch (error) {

@@ -1,6 +1,15 @@
 /** Descriptors that are closed behind the selector's back, and numbers that come to mean another file. */
 import { closeSync } from 'node:fs';
-import { createSelector, EVENT_INVALID, EVENT_READ, EVENT_WRITE, Socket, selectorBackends } from 'iomux';
+import {
+  createSelector,
+  EVENT_INVALID,
+  EVENT_PRIORITY,
+  EVENT_READ,
+  EVENT_WRITE,
+  type Selector,
+  Socket,
+  selectorBackends,
+} from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { isEmulated } from '../support/emulation.js';
 import { timed } from '../support/expecting.js';
@@ -9,6 +18,19 @@ import { readableSockets, send, socketPair } from '../support/pairs.js';
 import { refusal } from '../support/refusals.js';
 
 const INVALID_READ = EVENT_INVALID | EVENT_READ;
+
+/** Closes three files behind the selector's back, and registers ones that got their numbers. */
+function replaceThree(selector: Selector<string>): void {
+  const files = readableSockets(3).map((socket) => new ForeignFile(socket.detach()));
+  for (const [index, file] of files.entries()) selector.register(file, EVENT_READ, `old ${index}`);
+  for (const file of files) {
+    const { fd } = file;
+    closeSync(fd);
+    file.fd = -1;
+    const successor = reuse(fd, () => socketPair()[0]);
+    selector.register(successor, EVENT_WRITE, 'new', { mode: 'oneshot' });
+  }
+}
 
 for (const backend of selectorBackends()) {
   /** poll and select are handed the descriptors by us and see that one is closed; epoll and kqueue forget it. */
@@ -178,7 +200,9 @@ for (const backend of selectorBackends()) {
       using selector = createSelector<string>(backend);
       const old = new ForeignFile(socketPair()[0].detach());
       const { fd } = old;
-      selector.register(old, EVENT_READ | EVENT_WRITE, 'old');
+      // Of the interest, the directions alone: nothing is known of the rest.
+      const priority = selector.capabilities.priority ? EVENT_PRIORITY : 0;
+      selector.register(old, EVENT_READ | EVENT_WRITE | priority, 'old');
       closeSync(fd);
       old.fd = -1;
       const near = reuse(fd, () => socketPair()[0]);
@@ -187,19 +211,12 @@ for (const backend of selectorBackends()) {
       expect(ready.map(([key, events]) => [key.data, events])).toEqual([
         ['old', EVENT_INVALID | EVENT_READ | EVENT_WRITE],
       ]);
+      expect(selector.stats.events).toBe(1);
     });
 
     it('loses neither replaced keys nor events when a handler throws at one of them', () => {
       using selector = createSelector<string>(backend);
-      const files = readableSockets(3).map((socket) => new ForeignFile(socket.detach()));
-      for (const [index, file] of files.entries()) selector.register(file, EVENT_READ, `old ${index}`);
-      for (const file of files) {
-        const { fd } = file;
-        closeSync(fd);
-        file.fd = -1;
-        const successor = reuse(fd, () => socketPair()[0]);
-        selector.register(successor, EVENT_WRITE, 'new', { mode: 'oneshot' });
-      }
+      replaceThree(selector);
       const seen: string[] = [];
       for (let round = 0; round < 12; round++) {
         try {
@@ -214,6 +231,17 @@ for (const backend of selectorBackends()) {
       expect(seen.sort()).toEqual(['new', 'new', 'new', 'old 0', 'old 1', 'old 2']);
     });
 
+    it('reports no more replaced keys once a handler has closed it', () => {
+      const selector = createSelector<string>(backend);
+      replaceThree(selector);
+      const seen: string[] = [];
+      const count = selector.dispatch(0, ({ data }) => {
+        seen.push(data);
+        selector.close();
+      });
+      expect([count, seen]).toEqual([1, ['old 0']]);
+    });
+
     it('keeps the stale key where its replacement is refused', () => {
       using selector = createSelector<string>(backend);
       const old = new ForeignFile(socketPair()[0].detach());
@@ -225,7 +253,36 @@ for (const backend of selectorBackends()) {
       expect(refusal(() => selector.register(fd, 0, 'new'))).toBe('TypeError ERR_INVALID_ARG_VALUE');
       expect(selector.getKey(fd)).toBe(key);
       expect(selector.getKey(old)).toBe(key);
-      selector.unregister(old);
+      // Nor has the set lost it: where a closed descriptor is reported, it is still.
+      expect(selector.select(0)).toEqual(tells ? [[key, INVALID_READ]] : []);
+      if (!tells) selector.unregister(old);
+    });
+
+    it('keeps what the fileno() of the old file registers in the midst of its replacement', () => {
+      using selector = createSelector<string>(backend);
+      const old = new ForeignFile(socketPair()[0].detach());
+      const { fd } = old;
+      selector.register(old, EVENT_READ, 'old');
+      closeSync(fd);
+      let peer: Socket | undefined;
+      const near = reuse(fd, () => {
+        const [one, other] = socketPair();
+        peer = other;
+        return one;
+      });
+      old.fileno = () => {
+        if (selector.getKey(fd).data === 'old') {
+          selector.unregister(fd);
+          selector.register(fd, EVENT_READ, 'inner');
+        }
+        return -1;
+      };
+      expect(refusal(() => selector.register(near, EVENT_WRITE, 'outer'))).toBe(
+        'StateError ERR_ALREADY_REGISTERED',
+      );
+      selector.verify();
+      send(peer as Socket);
+      expect(selector.select(0).map(([key, events]) => [key.data, events])).toEqual([['inner', EVENT_READ]]);
     });
 
     it('does not confuse a key with the file that got its number', () => {
