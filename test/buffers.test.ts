@@ -1,4 +1,8 @@
 /** Memory that the kernel may read and write. */
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Socket } from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { checkBuffer, checkSlice } from '../lib/buffers.js';
 import { thrownBy } from './support/expecting.js';
@@ -61,6 +65,56 @@ describe('checkBuffer', () => {
         expect(error).toBeInstanceOf(TypeError);
         expect(error['code']).toBe('ERR_INVALID_ARG_VALUE');
       }
+    }
+  });
+});
+
+describe('a buffer that was used', () => {
+  it('is not kept alive for that, where it is large', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const used = (() => {
+      const buffer = new Uint8Array(2 ** 20 + 1);
+      checkBuffer(buffer, 'buffer');
+      return new WeakRef(buffer);
+    })();
+    expect(used.deref()).toBeDefined();
+    // Until this turn of the event loop is over, having asked keeps it.
+    await setImmediate();
+    collect();
+    expect(used.deref()).toBeUndefined();
+  });
+});
+
+describe('a buffer over more memory than 32 bits count', () => {
+  // Only what is written to takes room.
+  const memory = new ArrayBuffer(2 ** 32 + 8);
+
+  it('is taken where it ends within them, and filled in its place', () => {
+    const buffer = new Uint8Array(memory, 2 ** 32 - 9, 8);
+    expect(checkBuffer(buffer, 'buffer')).toMatchObject({ start: 2 ** 32 - 9 });
+    const [here, there] = Socket.pair();
+    there.send(Buffer.from('0123456789'));
+    expect(here.recv(buffer, 2, 3)).toBe(3);
+    expect([...new Uint8Array(memory, 2 ** 32 - 10, 10)]).toEqual([0, 0, 0, 48, 49, 50, 0, 0, 0, 0]);
+    // As much as one call can take, where no length is given.
+    expect(here.recv(new Uint8Array(memory, 0, 2 ** 31 + 1))).toBe(7);
+    expect(Buffer.from(memory, 0, 8).toString()).toBe('3456789\0');
+    here.close();
+    there.close();
+  });
+
+  it('is refused beyond them', () => {
+    for (const [start, length] of [
+      [2 ** 32 - 9, 9],
+      [2 ** 32, 1],
+      [0, 2 ** 32],
+    ]) {
+      expect(thrownBy(() => checkBuffer(new Uint8Array(memory, start, length), 'buffer'))).toMatchObject({
+        name: 'RangeError',
+        code: 'ERR_OUT_OF_RANGE',
+        message: `buffer must be within the first 4 GiB of its memory, not at byte ${start}`,
+      });
     }
   });
 });

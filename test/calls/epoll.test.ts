@@ -1,6 +1,15 @@
 /** epoll(7), one to one: what the kernel answers, and what it tells of which file. */
 import { closeSync, openSync } from 'node:fs';
-import { constants, Epoll, type FileLike, Socket, StateError, WOULD_BLOCK } from 'iomux';
+import {
+  constants,
+  createSelector,
+  Epoll,
+  EVENT_READ,
+  type FileLike,
+  Socket,
+  StateError,
+  WOULD_BLOCK,
+} from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { canReadFlags, duplicate, isCloseOnExec } from '../support/descriptors.js';
 import { thrownBy, timed } from '../support/expecting.js';
@@ -86,6 +95,7 @@ describe.runIf(here)('Epoll, the object', () => {
       () => epoll.unregister(pipe.reader),
       () => epoll.poll(0),
       () => epoll.poll('1' as unknown as number),
+      () => epoll.register('x' as unknown as FileLike, 0.5),
     ]) {
       const error = thrownBy(action);
       expect(error).toBeInstanceOf(StateError);
@@ -103,6 +113,15 @@ describe.runIf(here)('Epoll, the object', () => {
     }
     expect(kept.closed).toBe(true);
     expect(pipe.writer.write('x')).toBe(1);
+  });
+
+  it('leaves the selectors that watch it when it closes', () => {
+    using selector = createSelector();
+    const epoll = new Epoll();
+    selector.register(epoll, EVENT_READ);
+    epoll.close();
+    expect(selector.getMap().size).toBe(0);
+    selector.verify();
   });
 
   it('shares one set between two objects with the same descriptor', () => {
@@ -171,6 +190,15 @@ describe.runIf(here)('Epoll, registrations', () => {
       ]),
     );
     closeAll(one, other);
+
+    using urgent = new Epoll();
+    const [client, server] = tcpPair();
+    urgent.register(server);
+    client.send(Buffer.from('!'), 0, 1, MSG_OOB);
+    let events = 0;
+    for (let i = 0; i < 1000 && (events & PRI) === 0; i++) events = urgent.poll(1)[0]?.[1] ?? 0;
+    expect(events).toBe(PRI | OUT);
+    closeAll(client, server);
   });
 
   it('says EEXIST, ENOENT, EBADF, EPERM and EINVAL as the kernel does, with the descriptor', () => {
@@ -359,6 +387,8 @@ describe.runIf(here)('Epoll, the wait', () => {
     for (const maxEvents of [1, 2, 1024, 100_000, 0x7fff_ffff]) {
       expect(epoll.poll(0, maxEvents)).toEqual([[pipe.writer.fileno(), OUT]]);
     }
+    // There is no room made for what no wait returns at once.
+    expect(process.memoryUsage().arrayBuffers).toBeLessThan(2 ** 30);
     for (const maxEvents of [0, -1, -2, 1.5, Number.NaN, 2 ** 31, Number.POSITIVE_INFINITY]) {
       const error = thrownBy(() => epoll.poll(0, maxEvents));
       expect(error).toBeInstanceOf(RangeError);

@@ -5,6 +5,8 @@ import { createSelector, selectorBackends } from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { examine } from '../../cli/doctor.js';
 import { addonPath } from '../../lib/native/load.js';
+import { openDescriptors } from '../support/descriptors.js';
+import { expectGivenBack } from '../support/emulation.js';
 import { runProgram } from '../support/programs.js';
 
 const doctor = (env: NodeJS.ProcessEnv = {}, before?: string) =>
@@ -27,7 +29,11 @@ describe('iomux doctor', () => {
       using selector = createSelector(backend);
       expect(line?.[1]).toBe('✓');
       expect(line?.[2]).toContain(selector.capabilities.modes.join(', '));
-      expect(line?.[2]?.includes('exclusive')).toBe(selector.capabilities.exclusive);
+      for (const name of ['exclusive', 'priority', 'readClosed', 'pollable'] as const) {
+        expect(line?.[2]?.includes(name)).toBe(selector.capabilities[name]);
+      }
+      const { maxDescriptor } = selector.capabilities;
+      expect(line?.[2]).toMatch(maxDescriptor === 0x7fff_ffff ? /any descriptor$/ : `up to ${maxDescriptor}`);
     }
     expect(stdout).toMatch(new RegExp(`by default +${selectorBackends()[0]}$`, 'm'));
   });
@@ -47,6 +53,18 @@ describe('iomux doctor', () => {
     const { text } = await examine(true);
     expect(text).toContain('\x1b[');
     expect(stripVTControlCharacters(text)).toBe((await examine(false)).text);
+  });
+
+  it('leaves no descriptor open', async () => {
+    const before = openDescriptors();
+    await examine(false);
+    expectGivenBack(before);
+  });
+
+  it('takes an empty IOMUX_SELECTOR for none', async () => {
+    const { code, stdout } = await doctor({ IOMUX_SELECTOR: '' });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`by default +${selectorBackends()[0]}$`, 'm'));
   });
 
   it('says what IOMUX_SELECTOR makes of the default', async () => {
@@ -69,6 +87,10 @@ describe('iomux doctor', () => {
     expect(stdout).toMatch(/✗ not loaded +iomux has no addon that loads on .*\/nowhere\/iomux\.node/);
     expect(stdout).toContain('npx iomux build');
     expect(stdout).not.toContain('✓');
+    // Every line of the reason stands below its first.
+    const [, reason = ''] = stdout.split('✗ not loaded   ');
+    expect(reason.trimEnd().split('\n').length).toBeGreaterThan(1);
+    for (const line of reason.trimEnd().split('\n').slice(1)) expect(line).toMatch(/^ {17}\S/);
   });
 
   it('reports a file that is no addon in the same way', async () => {

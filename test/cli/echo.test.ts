@@ -1,4 +1,5 @@
-/** The command `iomux`: its echo server, and what it says of commands that it does not have. */
+/** The command `iomux`: its echo server, its other commands, and what it says of those that it does not have. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { createSelector, selectorBackends } from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { connected, takeAll } from '../support/net-client.js';
@@ -53,12 +54,44 @@ describe('iomux echo', () => {
 });
 
 describe('iomux', () => {
-  it('lists its commands when asked, and loads nothing for it', async () => {
-    const { code, stdout, stderr } = await runProgram(PROGRAM, ['help'], {
+  it.each(['help', '--help', '-h'])('lists its commands for %s, and loads nothing for it', async (asked) => {
+    const { code, stdout, stderr } = await runProgram(PROGRAM, [asked], {
       env: { IOMUX_ADDON: '/nowhere' },
     });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const command of ['doctor', 'echo', 'build', 'help']) expect(stdout).toContain(`  ${command} `);
+    for (const command of ['doctor', 'echo', 'build', 'help', '--version']) {
+      expect(stdout).toContain(`  ${command} `);
+    }
+  });
+
+  it('prints the version of the package, and loads nothing for it', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    const { code, stdout, stderr } = await runProgram(PROGRAM, ['--version'], {
+      env: { IOMUX_ADDON: '/nowhere' },
+    });
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it.each(['doctor', 'build'])(
+    'exits 2 for arguments of %s, which takes none, and does nothing',
+    async (command) => {
+      const { code, stdout, stderr } = await runProgram(PROGRAM, [command, '--now']);
+      expect({ code, stdout, stderr }).toEqual({
+        code: 2,
+        stdout: '',
+        stderr: `iomux ${command}: it takes no arguments\n`,
+      });
+    },
+  );
+
+  it('says why the addon cannot be built, exits 1 and leaves no files', async () => {
+    using folder = new TemporaryFolder();
+    const { code, stdout, stderr } = await runProgram(PROGRAM, ['build'], {
+      env: { PATH: folder.path, TMPDIR: folder.path },
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^iomux was not built: npm [^\n]*ENOENT\n$/);
+    expect(readdirSync(folder.path)).toEqual([]);
   });
 
   it('exits 2 without a command, with the list on standard error', async () => {

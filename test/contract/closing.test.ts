@@ -117,6 +117,8 @@ for (const backend of selectorBackends()) {
       });
       expect([count, calls]).toEqual([1, 1]);
       expect(selector.closed).toBe(true);
+      // The rest is not looked at: whom it was about, the set that is gone could not be asked any more.
+      expect(selector.stats).toMatchObject({ events: 1, staleEvents: 0 });
       expect(refusal(() => selector.select(0))).toBe('StateError ERR_CLOSED');
     });
 

@@ -330,15 +330,18 @@ for (const backend of selectorBackends()) {
       expect(ascending([...new Set(seen)])).toEqual(ALL);
     });
 
-    it('stays true to the kernel where a handler modifies a oneshot file whose event is still to come', () => {
-      using scene = selectorOfReady('oneshot');
+    it.each([
+      ['modifies a oneshot file', 'oneshot'],
+      ['makes a level one oneshot', 'level'],
+    ] as const)('stays true to the kernel where a handler %s whose event is still to come', (_, mode) => {
+      using scene = selectorOfReady(mode);
       const { selector, sockets } = scene;
       const seen: number[] = [];
       selector.dispatch(0, ({ data }) => {
         seen.push(data);
         if (seen.length > 1) return;
         for (const [index, socket] of sockets.entries()) {
-          if (index !== data) selector.modify(socket, EVENT_READ | EVENT_WRITE, index);
+          if (index !== data) selector.modify(socket, EVENT_READ | EVENT_WRITE, index, { mode: 'oneshot' });
         }
       });
       selector.verify();

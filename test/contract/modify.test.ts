@@ -57,13 +57,15 @@ for (const backend of selectorBackends()) {
       const [near] = socketPair();
       const fd = near.detach();
       const file = new ForeignFile(fd);
-      const key = selector.register(file, EVENT_READ);
+      const key = selector.register(file, EVENT_READ, undefined, { mode: 'oneshot' });
       closeSync(fd);
       file.fd = -1;
       const stranger = reuse(fd, () => new Socket());
       for (const change of [
         () => selector.modify(key.fileobj, EVENT_WRITE),
         () => selector.modify(fd, EVENT_WRITE),
+        () => selector.rearm(key.fileobj),
+        () => selector.rearm(fd),
       ]) {
         expect(refusal(change)).toBe('SystemError EBADF');
       }

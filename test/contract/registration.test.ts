@@ -43,14 +43,24 @@ for (const backend of selectorBackends()) {
     it('makes keys that nobody can change', () => {
       using selector = createSelector(backend);
       const [near] = socketPair();
-      const key = selector.register(near, EVENT_READ, 'data') as { events: number; data: unknown };
-      expect(() => {
-        key.events = EVENT_WRITE;
-      }).toThrow(TypeError);
-      expect(() => {
-        key.data = 'other';
-      }).toThrow(TypeError);
-      expect(key).toMatchObject({ events: EVENT_READ, data: 'data' });
+      const made = [
+        selector.register(near, EVENT_READ, 'data'),
+        selector.modify(near, EVENT_WRITE, 'data'),
+        selector.modify(near, EVENT_WRITE, 'more'),
+      ];
+      for (const key of made as { events: number; data: unknown }[]) {
+        expect(() => {
+          key.events = EVENT_READ | EVENT_WRITE;
+        }).toThrow(TypeError);
+        expect(() => {
+          key.data = 'other';
+        }).toThrow(TypeError);
+      }
+      expect(made.map(({ events, data }) => [events, data])).toEqual([
+        [EVENT_READ, 'data'],
+        [EVENT_WRITE, 'data'],
+        [EVENT_WRITE, 'more'],
+      ]);
     });
 
     it('keeps the number in the key when the object is closed', () => {
@@ -190,13 +200,17 @@ for (const backend of selectorBackends()) {
       selector.verify();
     });
 
-    it('works by an object whose descriptor is -1 by now', () => {
+    it.each([
+      ['-1', () => -1],
+      ['another', () => socketPair()[0].fileno()],
+    ])('works by an object whose descriptor is %s by now', (_, now) => {
       using selector = createSelector(backend);
       const [near] = socketPair();
       const file = new ForeignFile(near.detach());
       const key = selector.register(file, EVENT_READ);
+      const later = now();
       closeSync(file.fd);
-      file.fd = -1;
+      file.fd = later;
       expect(selector.getKey(file)).toBe(key);
       expect(selector.unregister(file)).toBe(key);
       expect(refusal(() => selector.unregister(file))).toBe('StateError ERR_NOT_REGISTERED');

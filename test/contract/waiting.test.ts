@@ -6,17 +6,10 @@ import { createSelector, EVENT_READ, EVENT_WRITE, Socket, selectorBackends } fro
 import { describe, expect, it } from 'vitest';
 import { timed } from '../support/expecting.js';
 import { readableSockets, send, socketPair } from '../support/pairs.js';
+import { writeLater } from '../support/processes.js';
 
 /** What a wait that must not wait may take on a loaded machine: it only must not hang. */
 const AT_ONCE = 5_000;
-
-/** A program that writes a byte to `socket` after a while. */
-async function writeLater(socket: Socket): Promise<void> {
-  const child = spawn('sh', ['-c', 'sleep 0.05; printf x'], {
-    stdio: ['ignore', socket.fileno(), 'ignore'],
-  });
-  await once(child, 'spawn');
-}
 
 for (const backend of selectorBackends()) {
   describe(`${backend} selector, waiting`, () => {
@@ -101,7 +94,7 @@ for (const backend of selectorBackends()) {
       const [near, far] = socketPair();
       const key = selector.register(near, EVENT_READ);
       const start = performance.now();
-      await writeLater(far);
+      await writeLater(far, 50);
       expect(selector.select(timeout)).toEqual([[key, EVENT_READ]]);
       expect(performance.now() - start).toBeGreaterThanOrEqual(50);
     });
@@ -122,7 +115,7 @@ for (const backend of selectorBackends()) {
       const [idle] = socketPair();
       selector.register(idle, EVENT_READ, 'idle');
       selector.register(near, EVENT_READ, 'near');
-      await writeLater(far);
+      await writeLater(far, 50);
       expect(selector.select(60_000).map(([key]) => key.data)).toEqual(['near']);
     });
 

@@ -22,7 +22,7 @@ interface Snippet {
 
 function snippetsOf(page: string): Snippet[] {
   const text = readFileSync(join(root, page), 'utf8');
-  return [...text.matchAll(/^```(js|ts|console)(.*)\n([\s\S]*?)^```$/gm)].map((match) => ({
+  return [...text.matchAll(/^```(\w+)(.*)\n([\s\S]*?)^```$/gm)].map((match) => ({
     page,
     line: text.slice(0, match.index).split('\n').length,
     kind: `${match[1]}${match[2]}`,
@@ -53,6 +53,11 @@ describe('the documentation', () => {
     expect(snippets.filter(({ kind }) => kind.startsWith('js')).length).toBeGreaterThan(8);
   });
 
+  it('has no block that nothing below looks at', () => {
+    const known = ['js', 'js server', 'console'];
+    expect(snippets.filter(({ kind }) => !known.includes(kind))).toEqual([]);
+  });
+
   for (const snippet of snippets) {
     const name = `${snippet.page}:${snippet.line}`;
     if (snippet.kind === 'js') {
@@ -79,7 +84,9 @@ describe('the documentation', () => {
     }
     if (snippet.kind === 'console') {
       it(`${name} names commands that exist`, () => {
-        const { scripts, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+        expect.hasAssertions();
+        const { name, scripts, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+        for (const [, installed] of snippet.text.matchAll(/npm install (\S+)/g)) expect(installed).toBe(name);
         for (const [, script] of snippet.text.matchAll(/npm run (\S+)/g))
           expect(scripts).toHaveProperty([script as string]);
         for (const [, command] of snippet.text.matchAll(/npx (\S+)/g))

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket as NetSocket } from 'node:net';
 import { createSelector, selectorBackends } from 'iomux';
 import { describe, expect, it } from 'vitest';
-import { drive } from '../../examples/demo/traffic.js';
-import { runProgram } from '../support/programs.js';
+import { table } from '../../examples/demo/table.js';
+import { drive, type TrafficResult } from '../../examples/demo/traffic.js';
+import { Program, runProgram } from '../support/programs.js';
 
 const PROGRAM = 'examples/demo';
 
@@ -38,6 +39,8 @@ describe('the demo', () => {
       expect(rate).toBeGreaterThan(0);
       expect(median).toBeGreaterThan(0);
       expect(worst).toBeGreaterThanOrEqual(median as number);
+      // The traffic went on for 0.3 s at least.
+      expect(rate).toBeLessThanOrEqual(Math.ceil((messages as number) / 0.3));
     }
     // Not a terminal: a plain line for each row, and nothing that moves a cursor.
     expect(stderr.trimEnd().split('\n')).toHaveLength(rows.length);
@@ -50,21 +53,49 @@ describe('the demo', () => {
     });
     expect(code).toBe(0);
     expect(stderr).toContain('60 connections instead of 1000: 160 descriptors may be open\n');
-    for (const row of stdout.trimEnd().split('\n').slice(1)) expect(row).toMatch(/^\w+ +\w+ +60 /);
+    const [, ...rows] = stdout.trimEnd().split('\n');
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of rows) expect(row).toMatch(/^\w+ +\w+ +60 /);
   });
 
-  it('says what is wrong and exits 1', async () => {
-    const { code, stdout, stderr } = await runProgram(PROGRAM, ['--seconds', '0']);
+  it.each([
+    ['--seconds', '0'],
+    ['--seconds', 'Infinity'],
+    ['--connections', 'many'],
+  ])('says that %s must not be %s, and exits 1', async (option, value) => {
+    const { code, stdout, stderr } = await runProgram(PROGRAM, [option, value]);
     expect({ code, stdout, stderr }).toEqual({
       code: 1,
       stdout: '',
-      stderr: "demo: --seconds must be a number above 0, not '0'\n",
+      stderr: `demo: ${option} must be a number above 0, not '${value}'\n`,
     });
+  });
+
+  it('takes its server with it when it is told to end', async () => {
+    using demo = new Program(PROGRAM, ['--connections', '2', '--seconds', '1']);
+    // One server has come and gone; the next is at work.
+    await demo.until('stderr', /, level: .*\n/);
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    demo.kill('SIGTERM');
+    // The server writes to the same standard error: that is at its end once both are gone.
+    expect(await demo.outcome()).toMatchObject({ code: 1, stdout: '' });
+  });
+});
+
+describe("the demo's table", () => {
+  it('has text to the left and numbers to the right, whole ones with separators', () => {
+    const rows = [
+      ['poll', 1234567, 0.5],
+      ['select', 8, 12.25],
+    ];
+    expect(table(['name', 'count', 'ms'], rows)).toBe(
+      'name        count     ms\n' + 'poll    1,234,567   0.50\n' + 'select          8  12.25\n',
+    );
   });
 });
 
 /** What the demo's clients say of a server that does something else than it should. */
-async function drivenAgainst(behaviour: (socket: NetSocket) => void): Promise<unknown> {
+async function drivenAgainst(behaviour: (socket: NetSocket) => void): Promise<TrafficResult> {
   const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => {});
     behaviour(socket);
@@ -81,6 +112,7 @@ async function drivenAgainst(behaviour: (socket: NetSocket) => void): Promise<un
 describe("the demo's clients", () => {
   it('agree with another echo server, and count what it served', async () => {
     let bytes = 0;
+    const start = performance.now();
     const result = await drivenAgainst((socket) => {
       socket.on('data', (data) => {
         bytes += data.length;
@@ -89,6 +121,12 @@ describe("the demo's clients", () => {
     });
     expect(result).toMatchObject({ bytes });
     expect(bytes).toBeGreaterThan(0);
+    const { messages, elapsed, latencies } = result;
+    expect(elapsed).toBeGreaterThanOrEqual(100);
+    expect(elapsed).toBeLessThanOrEqual(performance.now() - start);
+    expect(latencies).toHaveLength(messages);
+    expect([...latencies]).toEqual([...latencies].sort((a, b) => a - b));
+    for (const latency of latencies) expect(latency).toBeLessThanOrEqual(elapsed);
   });
 
   it('notice one wrong byte', async () => {

@@ -3,14 +3,18 @@ import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type NetConnectOpts, type Socket as NetSocket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { createSelector, Socket, selectorBackends } from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { parseOptions, UsageError } from '../../examples/echo/options.js';
-import { isEmulated } from '../support/emulation.js';
+import { openDescriptors } from '../support/descriptors.js';
+import { expectGivenBack, isEmulated } from '../support/emulation.js';
+import { runLimitedFixture } from '../support/limits.js';
 import { connected, roundTrip, take, takeAll } from '../support/net-client.js';
 import { canReadCosts, processorTime, residentBytes } from '../support/process-costs.js';
 import { Program, type ProgramOptions, runProgram } from '../support/programs.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { exitOf } from '../support/workers.js';
 
 const PROGRAM = 'examples/echo-server';
 const MEGABYTE = 1 << 20;
@@ -200,6 +204,20 @@ for (const backend of selectorBackends()) {
   });
 }
 
+it('accepts again by itself when its pause is over, and its next pause is a short one', async () => {
+  const { code, stdout, stderr } = await runLimitedFixture('echo-out-of-descriptors.mjs', 64);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({ pauses: [5, 10, 5, 10], connections: 2 });
+});
+
+it.each([null, { program: 'another' }])(
+  "serves nobody in somebody else's worker, which has %j",
+  async (workerData) => {
+    const worker = new Worker(new URL(`../../dist/${PROGRAM}.js`, import.meta.url), { workerData });
+    expect(await exitOf(worker)).toBe(0);
+  },
+);
+
 describe('the echo server told to stop', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
     'closes its connections on %s, prints what it served, exits 0',
@@ -301,8 +319,38 @@ describe('the command line of the echo server', () => {
     });
   });
 
-  it('explains itself', async () => {
-    const { code, stdout, stderr } = await runProgram(PROGRAM, ['--help']);
+  it('is at port 7000 of this machine alone, level-triggered and without a most, where nothing is asked for', () => {
+    using selector = createSelector();
+    expect(parseOptions([])).toEqual({
+      address: { address: '127.0.0.1', port: 7000 },
+      backend: selector.backend,
+      mode: 'level',
+      maxConnections: Number.POSITIVE_INFINITY,
+    });
+    expect(parseOptions(['--host', '::', '--port', '65535', '--max-connections', '1'])).toMatchObject({
+      address: { address: '::', port: 65_535 },
+      maxConnections: 1,
+    });
+  });
+
+  it('leaves no descriptor open, taken or refused', () => {
+    const before = openDescriptors();
+    parseOptions(['--oneshot']);
+    expect(() => parseOptions(['--backend', 'poll', '--edge'])).toThrow(UsageError);
+    expectGivenBack(before);
+  });
+
+  it('shows an IPv6 address in brackets', async () => {
+    using program = new Program(PROGRAM, ['--host', '::1', '--port', '0']);
+    const [, port] = await program.until('stdout', /^listening on \[::1\]:(\d+) /m);
+    const client = await connected({ host: '::1', port: Number(port) });
+    expect(await roundTrip(client, 'hello')).toBe('hello');
+    client.destroy();
+    await interrupted(program);
+  });
+
+  it.each(['--help', '-h'])('explains itself for %s', async (asked) => {
+    const { code, stdout, stderr } = await runProgram(PROGRAM, [asked]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const option of ['backend', 'edge', 'oneshot', 'host', 'port', 'unix', 'max-connections']) {
       expect(stdout).toContain(`--${option}`);
@@ -313,7 +361,9 @@ describe('the command line of the echo server', () => {
     [['--backend', 'uring'], /--backend must be one of .*, not 'uring'/],
     [['--backend', 'poll', '--edge'], /poll has no mode 'edge', only level, oneshot/],
     [['--backend', 'select', '--edge', '--oneshot'], /select has no mode 'edge-oneshot'/],
-    [['--port', '70000'], /--port must be a whole number from 0 to 65535, not '70000'/],
+    [['--port', '65536'], /--port must be a whole number from 0 to 65535, not '65536'/],
+    [['--port', '0x10'], /--port must be .* not '0x10'/],
+    [['--port', '1e3'], /--port must be .* not '1e3'/],
     [['--port=-1'], /--port must be .* not '-1'/],
     [['--port', 'http'], /--port must be .* not 'http'/],
     [['--port', ''], /--port must be .* not ''/],
@@ -322,6 +372,7 @@ describe('the command line of the echo server', () => {
     [['--max-connections', '1.5'], /--max-connections must be .* not '1.5'/],
     [['--unix', ''], /--unix must be a path/],
     [['--unix', '/tmp/echo', '--port', '1'], /--unix excludes --host and --port/],
+    [['--unix', '/tmp/echo', '--host', '::1'], /--unix excludes --host and --port/],
     [['--port'], /--port/],
     [['--edge=yes'], /--edge/],
     [['--fast'], /Unknown option '--fast'/],

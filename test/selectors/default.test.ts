@@ -77,6 +77,13 @@ describe('createSelector', () => {
   );
 });
 
+describe('Selector', () => {
+  it('is made by its backends alone, and says so', () => {
+    const Abstract = Selector as unknown as new () => Selector;
+    expect(() => new Abstract()).toThrow('Selector is abstract: use createSelector() or DefaultSelector');
+  });
+});
+
 describe('DefaultSelector', () => {
   it('is the best selector that works here', () => {
     using selector = new DefaultSelector<string>();
@@ -141,11 +148,16 @@ describe('capabilities', () => {
   it('say what each backend does on this OS', () => {
     for (const backend of selectorBackends()) {
       using selector = createSelector(backend);
-      const { modes, pollable, exclusive } = selector.capabilities;
+      const { modes, pollable, exclusive, priority, readClosed, maxDescriptor } = selector.capabilities;
       const inKernel = backend === 'epoll' || backend === 'kqueue';
       expect(modes).toEqual(inKernel ? ['level', 'edge', 'oneshot', 'edge-oneshot'] : ['level', 'oneshot']);
       expect(exclusive).toBe(backend === 'epoll');
       if (!inKernel || backend === 'epoll') expect(pollable).toBe(inKernel);
+      expect(maxDescriptor).toBe(0x7fff_ffff);
+      if (backend === 'kqueue') continue;
+      expect(priority).toBe(true);
+      // POLLRDHUP is Linux's; select(2) has nothing like it anywhere.
+      if (process.platform === 'linux') expect(readClosed).toBe(backend !== 'select');
     }
   });
 });

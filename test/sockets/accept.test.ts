@@ -1,11 +1,12 @@
 /** Accepting: nobody waiting, connections that died while they waited, and being out of descriptors. */
-import { AF_INET, constants, SOCK_STREAM, Socket } from 'iomux';
+import { AF_INET, AF_UNIX, constants, SOCK_STREAM, Socket } from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { accept, connect } from '../support/connections.js';
 import { canReadFlags, isCloseOnExec, isNonblocking, openDescriptors } from '../support/descriptors.js';
 import { thrownBy } from '../support/expecting.js';
 import { runLimitedFixture } from '../support/limits.js';
 import { isReadable, untilReadable } from '../support/readiness.js';
+import { TemporaryFolder } from '../support/temporary.js';
 
 const { SOL_SOCKET = 0, SO_LINGER = 0 } = constants;
 /** On close: no waiting, a reset. */
@@ -16,6 +17,20 @@ describe('accept', () => {
     using listener = Socket.listen({ address: '127.0.0.1', port: 0 });
     expect(listener.accept()).toBeNull();
     expect(isReadable(listener)).toBe(false);
+  });
+
+  it('lets more than a few wait where no backlog is given', () => {
+    using folder = new TemporaryFolder();
+    using one = new Socket(AF_UNIX);
+    one.bind({ path: folder.join('one') });
+    one.listen();
+    using other = Socket.listen({ path: folder.join('other') });
+    for (const { localAddress } of [one, other]) {
+      // A Unix socket refuses at once what has no place.
+      const clients = Array.from({ length: 20 }, () => new Socket(AF_UNIX));
+      for (const client of clients) expect(client.connect(localAddress)).toBe(true);
+      for (const client of clients) client.close();
+    }
   });
 
   it('gives the connections in order, then null', () => {

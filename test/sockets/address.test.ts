@@ -81,6 +81,9 @@ describe('an IPv6 scope', () => {
       });
     }
     expect(plain({ address: 'fe80::1%0', port: 1 })).not.toHaveProperty('scopeId');
+    // What stands in the address is the nearer one.
+    expect(plain({ address: 'fe80::1%7', port: 1, scopeId: 3 })).toMatchObject({ scopeId: 7 });
+    expect(plain({ address: 'fe80::1%0', port: 1, scopeId: 3 })).not.toHaveProperty('scopeId');
   });
 
   it('may be the name of an interface', () => {
@@ -201,6 +204,28 @@ describe('an IPv6 flow label', () => {
       expect(receiver.recv(Buffer.alloc(4))).toBe(1);
     },
   );
+});
+
+describe.runIf(process.platform === 'linux')('an address of a family that is not known here', () => {
+  const AF_NETLINK = 16;
+
+  it('is neither read nor taken', () => {
+    using socket = new Socket(AF_NETLINK, SOCK_DGRAM);
+    const calls: (() => unknown)[] = [
+      () => socket.localAddress,
+      () => socket.remoteAddress,
+      () => socket.bind({ address: '127.0.0.1', port: 0 }),
+      () => socket.connect({ path: '/nowhere' }),
+      () => socket.sendTo(Buffer.from('x'), { address: '::1', port: 9 }),
+    ];
+    for (const call of calls) {
+      expect(thrownBy(call)).toMatchObject({
+        name: 'StateError',
+        code: 'ERR_UNSUPPORTED',
+        message: 'addresses of family 16 are not known here',
+      });
+    }
+  });
 });
 
 describe('localAddress and remoteAddress', () => {

@@ -590,7 +590,7 @@ describe('an option', () => {
 
   it('is not set at all where the delay of setKeepAlive is none', () => {
     using socket = new Socket();
-    for (const delay of [Number.NaN, Number.POSITIVE_INFINITY, '1000', null]) {
+    for (const delay of [Number.NaN, Number.POSITIVE_INFINITY, -1, '1000', null]) {
       refuseNumber(() => socket.setKeepAlive(true, delay as number), 'initialDelay', delay);
       expect(socket.getOption(SOL_SOCKET, SO_KEEPALIVE)).toBe(0);
     }
@@ -638,6 +638,46 @@ describe('other numbers', () => {
     withPair(SOCK_DGRAM, (socket) => {
       for (const wrong of [-1, 254, 1.5, Number.NaN, '1', null]) {
         refuseNumber(() => socket.recvMessage(Buffer.alloc(1), { maxFds: wrong as number }), 'maxFds', wrong);
+      }
+    });
+  });
+
+  it('are no flags, which are true or false', () => {
+    using socket = new Socket();
+    const [one, other] = Socket.pair();
+    const calls: Record<string, (flag: boolean) => unknown> = {
+      setNoDelay: (flag) => socket.setNoDelay(flag),
+      setKeepAlive: (flag) => socket.setKeepAlive(flag),
+      setReuseAddress: (flag) => socket.setReuseAddress(flag),
+      setReusePort: (flag) => socket.setReusePort(flag),
+      recvMessage: (credentials) => one.recvMessage(Buffer.alloc(1), { credentials }),
+    };
+    for (const call of Object.values(calls)) {
+      for (const wrong of [1, 0, 'true', '', null, {}]) {
+        refuse(
+          () => call(wrong as unknown as boolean),
+          'TypeError',
+          'ERR_INVALID_ARG_TYPE',
+          /^(enable|credentials) must be .*, not /,
+        );
+      }
+    }
+    for (const name of ['SO_KEEPALIVE', 'SO_REUSEADDR', 'SO_REUSEPORT']) {
+      expect(socket.getOption(SOL_SOCKET, constants[name] as number)).toBe(0);
+    }
+    one.close();
+    other.close();
+  });
+
+  it('are no options of a message, which are an object', () => {
+    withPair(SOCK_DGRAM, (socket) => {
+      for (const wrong of [null, 'x', 1, true]) {
+        for (const call of [
+          () => socket.recvMessage(Buffer.alloc(1), wrong as never),
+          () => socket.sendMessage(data, wrong as never),
+        ]) {
+          refuse(call, 'TypeError', 'ERR_INVALID_ARG_TYPE', /^options must be .*, not /);
+        }
       }
     });
   });

@@ -2,6 +2,7 @@
 import { type Address, AF_INET, AF_UNIX, DatagramBatch, SOCK_DGRAM, Socket } from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { datagramSocket, portOf } from '../support/connections.js';
+import { openDescriptors } from '../support/descriptors.js';
 import { thrownBy } from '../support/expecting.js';
 import { isReadable, untilReadable } from '../support/readiness.js';
 import { TemporaryFolder } from '../support/temporary.js';
@@ -138,7 +139,7 @@ describe('a batch', () => {
   it('cuts datagrams that are longer than its slots, says which, and touches no other slot', () => {
     using receiver = datagramSocket();
     using sender = datagramSocket();
-    for (const text of ['abcd', 'abcdefgh', 'abcde', 'x']) {
+    for (const text of ['abcd', 'abcdefgh', 'x', 'abcde']) {
       sender.sendTo(Buffer.from(text), receiver.localAddress);
     }
     const batch = new DatagramBatch(1, 4);
@@ -151,9 +152,10 @@ describe('a batch', () => {
     expect(seen).toEqual([
       ['abcd', false],
       ['abcd', true],
-      ['abcd', true],
       ['x', false],
+      ['abcd', true],
     ]);
+    // What is set is whole, whatever its slot held before.
     batch.set(0, Buffer.from('y'));
     expect(batch.truncated(0)).toBe(false);
     for (const text of ['11111', '2', '33333']) sender.sendTo(Buffer.from(text), receiver.localAddress);
@@ -162,6 +164,39 @@ describe('a batch', () => {
       '2',
       '3333',
     ]);
+  });
+
+  it('is whole where only what came beside a datagram was dropped, and keeps none of that open', () => {
+    const before = openDescriptors();
+    const [one, other] = Socket.pair(AF_UNIX, SOCK_DGRAM);
+    one.sendMessage(Buffer.from('whole'), { fds: [one, other] });
+    const batch = new DatagramBatch(1, 8);
+    expect(other.recvBatch(batch)).toBe(1);
+    expect([batch.payload(0).toString(), batch.truncated(0)]).toEqual(['whole', false]);
+    one.close();
+    other.close();
+    expect(openDescriptors()).toEqual(before);
+  });
+
+  it('gives addresses that lead to their senders, also when it holds others by then', () => {
+    using receiver = datagramSocket();
+    const senders = Array.from({ length: 6 }, () => datagramSocket());
+    const batch = new DatagramBatch(2, 8);
+    const addresses: (Address | null)[] = [];
+    for (const [index, sender] of senders.entries()) {
+      sender.sendTo(Buffer.from('x'), receiver.localAddress);
+      if (index % 2 === 0) continue;
+      addresses.push(...receiveAll(receiver, batch, 2).map(({ from }) => from));
+    }
+    expect(addresses).toEqual(senders.map((sender) => sender.localAddress));
+    for (const [index, sender] of senders.entries()) {
+      receiver.sendTo(Buffer.from(`${index}`), addresses[index] as Address);
+      untilReadable(sender);
+      const buffer = Buffer.alloc(8);
+      expect(buffer.toString('utf8', 0, sender.recv(buffer))).toBe(`${index}`);
+      expect(isReadable(sender)).toBe(false);
+      sender.close();
+    }
   });
 
   it('takes at most its capacity, and the rest the next time', () => {

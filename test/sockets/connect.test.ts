@@ -236,6 +236,11 @@ describe('connecting over a Unix socket', () => {
       path,
       message: `connect ECONNREFUSED ${path}`,
     });
+    expect(thrownBy(() => client.connect({ path: Buffer.from(path) }))).toMatchObject({
+      code: 'ECONNREFUSED',
+      path,
+      message: `connect ECONNREFUSED ${path}`,
+    });
     // The same socket works when somebody is there.
     using listener = Socket.listen({ path: folder.join('somebody') });
     expect(client.connect(listener.localAddress)).toBe(true);
@@ -325,6 +330,23 @@ describe('a connected UDP socket', () => {
     untilReadable(client);
     expect(client.takeError()).toMatchObject({ code: 'ECONNREFUSED' });
     expect(client.takeError()).toBeNull();
+  });
+
+  it('is told by finishConnect, too, that its peer is gone, and where that was', () => {
+    const server = datagramSocket();
+    const { localAddress } = server;
+    using client = datagramSocket();
+    expect(client.connect(localAddress)).toBe(true);
+    server.close();
+    client.send(Buffer.from('x'));
+    untilReadable(client);
+    expect(thrownBy(() => client.finishConnect())).toMatchObject({
+      code: 'ECONNREFUSED',
+      syscall: 'connect',
+      address: '127.0.0.1',
+      port: portOf(localAddress),
+    });
+    expect(client.finishConnect()).toBe(true);
   });
 
   it('connects elsewhere later', () => {

@@ -1,4 +1,5 @@
 /** What travels beside the bytes of a message: descriptors, the sender's credentials, flags. */
+import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
 import {
   AF_UNIX,
@@ -250,6 +251,25 @@ for (const [name, type] of Object.entries(kinds)) {
     });
   });
 }
+
+describe.runIf(SO_PASSCRED !== undefined && process.getuid?.() === 0)('credentials of somebody else', () => {
+  it('name the process, the user and the group that wrote, however large their numbers', () => {
+    const [one, other] = Socket.pair();
+    one.setOption(SOL_SOCKET, SO_PASSCRED as number, true);
+    const { pid, error } = spawnSync('echo', ['from a child'], {
+      uid: -2,
+      gid: -3,
+      stdio: ['ignore', other.fileno(), 'ignore'],
+    });
+    expect(error).toBeUndefined();
+    expect(one.recvMessage(Buffer.alloc(64), { credentials: true })).toMatchObject({
+      length: 13,
+      credentials: { pid, uid: 2 ** 32 - 2, gid: 2 ** 32 - 3 },
+    });
+    one.close();
+    other.close();
+  });
+});
 
 describe('a stream with descriptors in it', () => {
   it('does not join the messages before and after them', () => {

@@ -31,6 +31,7 @@ describe('a socket that is closed by an argument of its own call', () => {
     'bind, by a getter of the address': (socket, { address }) => socket.bind(address as { path: string }),
     'connect, by a getter of the address': (socket, { address }) =>
       socket.connect(address as { path: string }),
+    'sendv, by a getter of the array': (socket, { buffers }) => socket.sendv(buffers as Uint8Array[]),
     'recvMessage, by a getter of the options': (socket, { options }) =>
       socket.recvMessage(Buffer.alloc(8), options as { maxFds: number }),
   };
@@ -50,6 +51,12 @@ describe('a socket that is closed by an argument of its own call', () => {
             return '\0nobody';
           },
         },
+        buffers: Object.defineProperty([], 0, {
+          get() {
+            close();
+            return Buffer.from('secret');
+          },
+        }),
         options: {
           get maxFds() {
             return close();

@@ -30,6 +30,7 @@ import {
 import { thrownBy } from '../support/expecting.js';
 import { untilReadable } from '../support/readiness.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { exitOf, messageOf, startWorker } from '../support/workers.js';
 
 const { SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0, IPPROTO_TCP = 0, IPPROTO_UDP = 0 } = constants;
 
@@ -415,6 +416,15 @@ describe('close', () => {
       expect(selector.select(0)).toEqual([]);
       closeSync(fd);
     });
+
+    it(`leaves a ${backend} selector also where somebody else closed the descriptor`, () => {
+      using selector = createSelector(backend);
+      const socket = new Socket();
+      selector.register(socket, EVENT_READ);
+      closeSync(socket.fileno());
+      expect(thrownBy(() => socket.close())).toMatchObject({ code: 'EBADF' });
+      expect(selector.getMap().size).toBe(0);
+    });
   }
 });
 
@@ -428,6 +438,17 @@ describe('detach', () => {
     closeSync(fd);
     expect(other.recv(Buffer.alloc(1))).toBe(0);
     other.close();
+  });
+
+  it('leaves a descriptor that outlives the thread which gave it away', async () => {
+    const worker = startWorker('detaching-worker.mjs');
+    const ended = exitOf(worker);
+    const [fd, peer] = (await messageOf(worker)) as [number, number];
+    expect(await ended).toBe(0);
+    using one = Socket.fromFd(fd);
+    using other = Socket.fromFd(peer);
+    expect(one.send(Buffer.from('alive'))).toBe(5);
+    expect(other.recv(Buffer.alloc(8))).toBe(5);
   });
 
   it('works once', () => {

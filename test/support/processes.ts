@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Socket } from 'iomux';
 
 export interface Outcome {
   readonly code: number | null;
@@ -50,4 +51,12 @@ export function runFixture(
   env: NodeJS.ProcessEnv = {},
 ): Promise<Outcome> {
   return outcomeOf(startFixture(name, args, env));
+}
+
+/** Starts a program that writes a byte to `socket` after so many milliseconds, whatever this thread waits for. */
+export async function writeLater(socket: Socket, milliseconds: number): Promise<void> {
+  const child = spawn('sh', ['-c', `sleep ${milliseconds / 1000}; printf x`], {
+    stdio: ['ignore', socket.fileno(), 'ignore'],
+  });
+  await once(child, 'spawn');
 }
