@@ -72,7 +72,6 @@ class Environment {
   std::vector<bool> owned_;
   std::vector<std::unique_ptr<WaitSet>> sets_;
   SocketCall socket_call_;
-  Napi::ObjectReference socket_call_array_;  // holds the memory
   int interrupt_ = -1;
   int loop_ = -1;  // the descriptor of the libuv loop, which stays readable while the loop is unserved
   bool unserved_ = false;

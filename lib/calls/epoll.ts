@@ -39,9 +39,14 @@ export class Epoll implements Disposable {
     this.#epfd = epfd instanceof Adopted ? epfd.fd : check(this.#epoll.epollCreate(), 'epoll_create1');
   }
 
-  /** Wraps an existing epoll descriptor: both then see one set. `close()` closes it. @throws SystemError `EBADF`. */
+  /**
+   * Wraps an existing epoll descriptor: both then see one set. `close()` closes it.
+   *
+   * @throws SystemError `EBADF`. StateError `ERR_UNSUPPORTED`. The descriptor is then still the caller's.
+   */
   static fromFd(fd: number): Epoll {
     if (typeof fd !== 'number') throw invalidType('fd', 'a number', fd);
+    epollBinding();
     check(native.descriptorOwn(descriptorOf(fd, 'fd')), 'fcntl', { fd });
     return new Epoll(new Adopted(fd));
   }

@@ -50,9 +50,14 @@ export class Kqueue implements Disposable {
     this.#kq = kq instanceof Adopted ? kq.fd : check(this.#kqueue.kqueueCreate(), 'kqueue');
   }
 
-  /** Wraps an existing kqueue descriptor. `close()` closes it. @throws SystemError `EBADF`. */
+  /**
+   * Wraps an existing kqueue descriptor. `close()` closes it.
+   *
+   * @throws SystemError `EBADF`. StateError `ERR_UNSUPPORTED`. The descriptor is then still the caller's.
+   */
   static fromFd(fd: number): Kqueue {
     if (typeof fd !== 'number') throw invalidType('fd', 'a number', fd);
+    kqueueBinding();
     check(native.descriptorOwn(descriptorOf(fd, 'fd')), 'fcntl', { fd });
     return new Kqueue(new Adopted(fd));
   }

@@ -1,12 +1,11 @@
 /** poll(2), one to one, over a set kept in user space. */
 import { checkInteger, milliseconds } from '../arguments.js';
 import { descriptorOf, descriptorOrClosed, type FileLike } from '../files.js';
-import { constants } from '../native/constants.js';
+import { constant } from '../native/constants.js';
 import { check, ENOENT, StateError, SystemError } from '../native/errors.js';
 import { native } from '../native/load.js';
 
-const DEFAULT_EVENTS =
-  (constants['POLLIN'] as number) | (constants['POLLPRI'] as number) | (constants['POLLOUT'] as number);
+const DEFAULT_EVENTS = constant('POLLIN') | constant('POLLPRI') | constant('POLLOUT');
 
 /**
  * A set of descriptors for poll(2). Masks are the raw POLL* bits of {@link constants}.
@@ -36,6 +35,7 @@ export class Poll {
     checkEvents(events);
     const fd = this.#find(file);
     if (fd === undefined) throw new SystemError(-ENOENT, 'poll', { hint: 'the file is not registered' });
+    // The file that was registered stays: by it the entry is found when it was closed.
     this.#entries.set(fd, { file: this.#entries.get(fd)?.file ?? file, events });
     this.#interests = null;
   }

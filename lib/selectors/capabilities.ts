@@ -59,7 +59,11 @@ export function checkEvents(events: number): void {
   }
 }
 
-export function checkOptions(options: RegisterOptions = {}): RegisterOptions {
+/** What the options say, read once. */
+export function checkOptions(options: RegisterOptions = {}): {
+  mode: TriggerMode | undefined;
+  exclusive: boolean | undefined;
+} {
   if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
   const { mode, exclusive } = options;
   if (mode !== undefined && !MODES.includes(mode)) {
@@ -68,7 +72,7 @@ export function checkOptions(options: RegisterOptions = {}): RegisterOptions {
   if (exclusive !== undefined && typeof exclusive !== 'boolean') {
     throw invalidType('options.exclusive', 'a boolean', exclusive);
   }
-  return options;
+  return { mode, exclusive };
 }
 
 /** Refuses what a backend cannot do. @throws StateError `ERR_UNSUPPORTED`. */

@@ -1,8 +1,8 @@
 /** Which selector to use where nobody says which. */
 import { invalidValue, StateError } from '../native/errors.js';
+import type { BackendSet } from './backend-set.js';
 import type { Backend } from './capabilities.js';
 import { EpollSelector, EpollSet } from './epoll.js';
-import type { KernelSet } from './kernel-set.js';
 import { KqueueSelector, KqueueSet } from './kqueue.js';
 import { PollSelector, PollSet } from './poll.js';
 import { SelectSelector, SelectSet } from './select.js';
@@ -43,7 +43,7 @@ export function createSelector<T = unknown>(backend?: Backend): Selector<T> {
 
 /**
  * The best selector that works here, found by trying. The environment variable IOMUX_SELECTOR names a backend in place
- * of the best.
+ * of the best. It is of this class, not of its backend's: which that is, `backend` tells.
  *
  * @example
  * ```ts
@@ -61,7 +61,7 @@ export class DefaultSelector<T = unknown> extends Selector<T> {
   }
 }
 
-function defaultSet(): KernelSet {
+function defaultSet(): BackendSet {
   const named = process.env['IOMUX_SELECTOR'];
   if (named !== undefined && named !== '') {
     const backend = named as Backend;

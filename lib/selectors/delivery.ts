@@ -1,15 +1,15 @@
 /** From a wait to the handlers: what the kernel reported, held against the registry at the moment it is delivered. */
 import { check, EBADF, ENOENT, EPERM, StateError, SystemError } from '../native/errors.js';
 import { native } from '../native/load.js';
+import type { BackendSet } from './backend-set.js';
 import { isOneshot, type TriggerMode } from './capabilities.js';
 import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, FAILURES } from './events.js';
-import type { KernelSet } from './kernel-set.js';
 import type { Registration, Registry, SelectorKey } from './registry.js';
 
 const { waitSetResume, waitSetWait } = native;
 
 /** Called for each ready key. */
-export type Handler<T> = (key: SelectorKey<T>, events: number) => void;
+type Handler<T> = (key: SelectorKey<T>, events: number) => void;
 
 /** What a selector did since it was made. */
 export interface SelectorStats {
@@ -31,8 +31,9 @@ const GONE: ReadonlySet<number> = new Set([-EBADF, -ENOENT, -EPERM]);
 /** Beside the count that a wait returns: it has ended, whatever it reported, by a wake or at its time. */
 const ENDED = 0x4000_0000;
 
+/** The waits of one selector, and the batch that the last of them harvested. */
 export class Delivery<T> {
-  readonly #set: KernelSet;
+  readonly #set: BackendSet;
   readonly #registry: Registry<T>;
   // Triples [fd, generation, events], which a wait fills.
   #results = new Int32Array(3 * INITIAL_CAPACITY);
@@ -53,7 +54,7 @@ export class Delivery<T> {
   #staleEvents = 0;
   #rebuilds = 0;
 
-  constructor(set: KernelSet, registry: Registry<T>) {
+  constructor(set: BackendSet, registry: Registry<T>) {
     this.#set = set;
     this.#registry = registry;
   }
@@ -103,11 +104,12 @@ export class Delivery<T> {
   supersede(stale: Registration<T>, registration: Registration<T>): void {
     const { fd } = stale.key;
     // Before anything changes: a set in user space takes a closed descriptor back as little as it takes a new one.
-    check(native.descriptorCheck(fd), this.#set.backend, { fd });
+    check(native.descriptorCheck(fd), 'fcntl', { fd });
     const held = this.#set.remove(fd);
     try {
       this.#set.add(registration);
     } catch (error) {
+      // Where it was a oneshot one that had fired, it may be armed again: its file is closed, so nothing comes of it.
       if (held) this.#set.add(stale);
       throw error;
     }

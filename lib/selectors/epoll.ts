@@ -5,9 +5,9 @@ import type { EpollBinding } from '../native/binding.js';
 import { constants } from '../native/constants.js';
 import { check, EEXIST, EPERM, SystemError } from '../native/errors.js';
 import { epollBinding } from '../native/facilities.js';
+import { type BackendSet, openWaitSet, type Watched } from './backend-set.js';
 import { modeOf, type SelectorCapabilities } from './capabilities.js';
 import { EVENT_PRIORITY, EVENT_READ, EVENT_READ_CLOSED, EVENT_WRITE } from './events.js';
-import { type KernelSet, openWaitSet, type Watched } from './kernel-set.js';
 import type { Registration } from './registry.js';
 import { Selector } from './selector.js';
 import type { Waker } from './waker.js';
@@ -65,7 +65,7 @@ function fromEpoll(mask: number): number {
 }
 
 /** An epoll set, which the kernel keeps. */
-export class EpollSet implements KernelSet {
+export class EpollSet implements BackendSet {
   readonly backend = 'epoll';
   readonly capabilities = CAPABILITIES;
   readonly id: number;

@@ -2,10 +2,10 @@
 import type { KqueueBinding } from '../native/binding.js';
 import { constants } from '../native/constants.js';
 import { kqueueBinding } from '../native/facilities.js';
+import { AddonSet } from './addon-set.js';
 import type { SelectorCapabilities } from './capabilities.js';
 import type { Registration } from './registry.js';
 import { Selector } from './selector.js';
-import { WaitSet } from './wait-set.js';
 
 const CAPABILITIES: SelectorCapabilities = Object.freeze({
   modes: Object.freeze(['level', 'edge', 'oneshot', 'edge-oneshot'] as const),
@@ -18,7 +18,7 @@ const CAPABILITIES: SelectorCapabilities = Object.freeze({
 });
 
 /** A kqueue; its filters are src-native/kqueue.cc's business. */
-export class KqueueSet extends WaitSet {
+export class KqueueSet extends AddonSet {
   readonly #kqueue: KqueueBinding;
   override readonly descriptor: number;
 

@@ -1,19 +1,20 @@
 /** Level and oneshot over poll(2): every Unix. */
+import { constants } from '../native/constants.js';
 import { native } from '../native/load.js';
+import { AddonSet } from './addon-set.js';
 import type { SelectorCapabilities } from './capabilities.js';
 import { Selector } from './selector.js';
-import { WaitSet } from './wait-set.js';
 
 const CAPABILITIES: SelectorCapabilities = Object.freeze({
   modes: Object.freeze(['level', 'oneshot'] as const),
   exclusive: false,
   priority: true,
-  readClosed: native.constants['POLLRDHUP'] !== undefined,
+  readClosed: constants['POLLRDHUP'] !== undefined,
   pollable: false,
   maxDescriptor: 0x7fff_ffff,
 });
 
-export class PollSet extends WaitSet {
+export class PollSet extends AddonSet {
   constructor() {
     super('poll', CAPABILITIES, native.pollOpen);
   }

@@ -1,8 +1,8 @@
 /** Level and oneshot over select(2): every Unix. */
 import { native } from '../native/load.js';
+import { AddonSet } from './addon-set.js';
 import type { SelectorCapabilities } from './capabilities.js';
 import { Selector } from './selector.js';
-import { WaitSet } from './wait-set.js';
 
 const CAPABILITIES: SelectorCapabilities = Object.freeze({
   modes: Object.freeze(['level', 'oneshot'] as const),
@@ -13,7 +13,7 @@ const CAPABILITIES: SelectorCapabilities = Object.freeze({
   maxDescriptor: 0x7fff_ffff,
 });
 
-export class SelectSet extends WaitSet {
+export class SelectSet extends AddonSet {
   constructor() {
     super('select', CAPABILITIES, native.selectOpen);
   }

@@ -4,6 +4,7 @@ import { descriptorOf, descriptorOrClosed, type FileLike } from '../files.js';
 import { holders, leaveHolders } from '../holders.js';
 import { EBADF, StateError, SystemError } from '../native/errors.js';
 import { native } from '../native/load.js';
+import type { BackendSet } from './backend-set.js';
 import {
   type Backend,
   checkEvents,
@@ -13,7 +14,6 @@ import {
   type SelectorCapabilities,
 } from './capabilities.js';
 import { Delivery, type SelectorStats } from './delivery.js';
-import type { KernelSet } from './kernel-set.js';
 import { KeyMap, Registration, Registry, type SelectorKey } from './registry.js';
 import { verifyRegistry } from './verify.js';
 import type { Waker } from './waker.js';
@@ -50,14 +50,14 @@ export abstract class Selector<T = unknown> implements Disposable {
   readonly capabilities: SelectorCapabilities;
   /** The means to wake from another thread: send `waker.handle` with postMessage. */
   readonly waker: Waker;
-  readonly #set: KernelSet;
+  readonly #set: BackendSet;
   readonly #registry = new Registry<T>();
   readonly #map: KeyMap<T>;
   readonly #delivery: Delivery<T>;
   #closed = false;
 
   /** @internal */
-  protected constructor(set: KernelSet) {
+  protected constructor(set: BackendSet) {
     if (set === undefined)
       throw new TypeError('Selector is abstract: use createSelector() or DefaultSelector');
     this.#set = set;
@@ -88,11 +88,10 @@ export abstract class Selector<T = unknown> implements Disposable {
     const { mode = 'level', exclusive = false } = checkOptions(options);
     checkSupported(this.backend, this.capabilities, events, mode, exclusive);
     const fd = descriptorOf(fileobj, 'fileobj');
+    this.#checkOpen();
     if (native.waitSetOwns(this.#set.id, fd) === 1) throw taken(fd);
     const current = this.#registry.at(fd);
     if (current !== undefined && !this.#isStale(current)) throw taken(fd);
-    // The fileno() of an object may have done anything meanwhile.
-    this.#checkOpen();
     if (this.#registry.at(fd) !== current) throw taken(fd);
     const key = Object.freeze({ fileobj, fd, events, mode, data: data as T });
     const registration = new Registration(key, this.#registry.nextGeneration(), exclusive);
@@ -192,7 +191,9 @@ export abstract class Selector<T = unknown> implements Disposable {
    * Where a handler throws, the exception passes through; events of the batch that were not delivered yet come first
    * with the next call.
    *
+   * @param timeout - as {@link Selector.select}'s.
    * @returns how many were delivered.
+   * @throws as {@link Selector.select}.
    */
   dispatch(
     timeout: number | null | undefined,
@@ -260,39 +261,48 @@ export abstract class Selector<T = unknown> implements Disposable {
     if (registration !== undefined) this.#delivery.drop(registration);
   }
 
+  // Also after each fileno() of an object: that may have done anything, closed this too.
   #checkOpen(): void {
     if (this.#closed) throw new StateError('ERR_CLOSED', 'the selector is closed');
   }
 
   #find(fileobj: FileLike): Registration<T> {
     const registration = this.#registry.find(fileobj);
-    if (registration === undefined) {
-      const file = typeof fileobj === 'number' ? `descriptor ${fileobj}` : 'the file';
-      throw new StateError('ERR_NOT_REGISTERED', `${file} is not registered with this selector`);
-    }
+    this.#checkOpen();
+    if (registration === undefined) throw notRegistered(fileobj);
     return registration;
   }
 
   /** The same, for what is to be watched on: the object may have been closed, and its number be a stranger's. */
   #findOpen(fileobj: FileLike): Registration<T> {
     const registration = this.#find(fileobj);
-    const { fileobj: registered, fd } = registration.key;
-    if (typeof registered !== 'number' && descriptorOrClosed(registered) !== fd) {
-      throw new SystemError(-EBADF, `${this.backend} selector`, {
-        fd,
-        hint: 'the file was closed while registered',
-      });
-    }
-    return registration;
+    const { fd } = registration.key;
+    if (this.#carriesItsNumber(registration)) return registration;
+    if (this.#registry.at(fd) !== registration) throw notRegistered(fileobj);
+    throw new SystemError(-EBADF, `${this.backend} selector`, {
+      fd,
+      hint: 'the file was closed while registered',
+    });
   }
 
   /** Whether the descriptor of a registration was closed, and its number is free for another. */
   #isStale(registration: Registration<T>): boolean {
-    const { fileobj, fd } = registration.key;
-    return (
-      (typeof fileobj !== 'number' && descriptorOrClosed(fileobj) !== fd) || this.#set.forgotten(registration)
-    );
+    return !this.#carriesItsNumber(registration) || this.#set.forgotten(registration);
   }
+
+  /** Whether the object of a registration has the number that it was registered with, and the registration still holds. */
+  #carriesItsNumber(registration: Registration<T>): boolean {
+    const { fileobj, fd } = registration.key;
+    if (typeof fileobj === 'number') return true;
+    const now = descriptorOrClosed(fileobj);
+    this.#checkOpen();
+    return now === fd && this.#registry.at(fd) === registration;
+  }
+}
+
+function notRegistered(fileobj: FileLike): StateError {
+  const file = typeof fileobj === 'number' ? `descriptor ${fileobj}` : 'the file';
+  return new StateError('ERR_NOT_REGISTERED', `${file} is not registered with this selector`);
 }
 
 function taken(fd: number): StateError {

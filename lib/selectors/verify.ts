@@ -1,6 +1,7 @@
 /** Holds a selector's registry against the set that the kernel has, or is handed. */
+
+import type { Watched } from './backend-set.js';
 import { INTERESTS, namesOf } from './events.js';
-import type { Watched } from './kernel-set.js';
 import type { Registry } from './registry.js';
 
 /**

@@ -1,12 +1,12 @@
 /** A slab of datagrams that goes to the kernel and comes back in one system call. */
 import { checkInteger } from '../arguments.js';
 import { checkBuffer } from '../buffers.js';
+import { constant } from '../native/constants.js';
 import { Description, outOfRange } from '../native/errors.js';
 import { native } from '../native/load.js';
 import { type Address, decode, encode, familyOf, NAME_SIZE } from './address.js';
 
-const { constants } = native;
-const { MSG_TRUNC = 0 } = constants;
+const MSG_TRUNC = constant('MSG_TRUNC');
 
 /** More than this the kernel does not take at once (UIO_MAXIOV). */
 const MOST_DATAGRAMS = 1024;

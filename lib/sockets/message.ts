@@ -34,7 +34,7 @@ export function checkIncoming(buffer: Uint8Array, flags: number, maxFds = 0): vo
   checkInt(flags, 'flags');
 }
 
-/** What a message is sent of: on a stream, no bytes would mean nothing. */
+/** The bytes of a message to be sent: on a stream, none would mean nothing. */
 export function checkOutgoing(buffer: Uint8Array, flags: number, type: number): void {
   checkBuffer(buffer, 'buffer');
   if (type === SOCK_STREAM) checkSlice(buffer, 0, buffer.byteLength);

@@ -7,7 +7,7 @@ import { native } from '../native/load.js';
 
 export const SOL_SOCKET = constant('SOL_SOCKET');
 export const SO_ERROR = constant('SO_ERROR');
-export const SO_KEEPALIVE = constant('SO_KEEPALIVE');
+const SO_KEEPALIVE = constant('SO_KEEPALIVE');
 export const SO_REUSEADDR = constant('SO_REUSEADDR');
 export const IPPROTO_TCP = constant('IPPROTO_TCP');
 export const TCP_NODELAY = constant('TCP_NODELAY');
@@ -54,7 +54,7 @@ export function bytesOption(fd: number, level: number, name: number, length: num
 }
 
 /** SO_KEEPALIVE, and first what the system may refuse: the idle time, in ms, before the first probe. */
-export function keepAlive(fd: number, enable: boolean, initialDelay: number | undefined): void {
+export function setKeepAlive(fd: number, enable: boolean, initialDelay: number | undefined): void {
   const seconds = initialDelay === undefined ? 0 : keepAliveSeconds(initialDelay);
   const idle = TCP_KEEPIDLE ?? TCP_KEEPALIVE;
   if (enable && initialDelay !== undefined && idle !== undefined) setOption(fd, IPPROTO_TCP, idle, seconds);
@@ -69,7 +69,7 @@ function keepAliveSeconds(initialDelay: number): number {
   return Math.max(1, Math.ceil(initialDelay / 1000));
 }
 
-export function reusePort(fd: number, enable: boolean): void {
+export function setReusePort(fd: number, enable: boolean): void {
   if (SO_REUSEPORT === undefined) throw new StateError('ERR_UNSUPPORTED', 'this OS has no SO_REUSEPORT');
   setOption(fd, SOL_SOCKET, SO_REUSEPORT, enable);
 }

@@ -42,13 +42,13 @@ import {
   IPPROTO_TCP,
   IPV6_V6ONLY,
   intOption,
-  keepAlive,
   passCredentials,
-  reusePort,
   SO_ERROR,
   SO_REUSEADDR,
   SOL_SOCKET,
+  setKeepAlive,
   setOption,
+  setReusePort,
   TCP_NODELAY,
 } from './options.js';
 
@@ -230,6 +230,7 @@ export class Socket implements Disposable {
     this.#open();
     const name = encode(address, this.family);
     const status = native.socketConnect(this.#open(), name);
+    // Not before: a getter of the address could have put another name where this one is.
     const details = detailsOf(address);
     if (status === -EINPROGRESS || status === 0) this.#destination = details;
     if (status === -EINPROGRESS) return false;
@@ -405,7 +406,7 @@ export class Socket implements Disposable {
 
   /** An option that is an int; getsockopt(2). @throws SystemError `ENOPROTOOPT`: no such option. */
   getOption(level: number, name: number): number;
-  /** An option that is a struct, of at most `length` bytes. */
+  /** An option that is a struct, of at most `length` bytes. @throws SystemError `ENOPROTOOPT`. */
   getOption(level: number, name: number, length: number): Buffer;
   getOption(level: number, name: number, length?: number): number | Buffer {
     const fd = this.#open();
@@ -422,7 +423,7 @@ export class Socket implements Disposable {
   /** SO_KEEPALIVE; `initialDelay`, in ms, rounded up to seconds, is how long it is idle before the first probe. */
   setKeepAlive(enable = true, initialDelay?: number): this {
     checkBoolean(enable, 'enable');
-    keepAlive(this.#open(), enable, initialDelay);
+    setKeepAlive(this.#open(), enable, initialDelay);
     return this;
   }
 
@@ -436,7 +437,7 @@ export class Socket implements Disposable {
   /** SO_REUSEPORT: several sockets bind to one port; Linux spreads connections and datagrams over them. */
   setReusePort(enable = true): this {
     checkBoolean(enable, 'enable');
-    reusePort(this.#open(), enable);
+    setReusePort(this.#open(), enable);
     return this;
   }
 

@@ -8,6 +8,7 @@ import { thrownBy, timed } from '../support/expecting.js';
 import { openPipe } from '../support/pipes.js';
 import { waitUnderSignals } from '../support/signals.js';
 import { refusingAddress, tcpPair } from '../support/sockets.js';
+import { exitOf, messageOf, startWorker } from '../support/workers.js';
 
 const here = selectorBackends().includes('kqueue');
 const emulated = here && isEmulated('kqueue');
@@ -65,7 +66,16 @@ describe.skipIf(here)('Kqueue, elsewhere', () => {
     expect(error).toMatchObject({ name: 'StateError', code: 'ERR_UNSUPPORTED' });
     expect(error.message).toMatch(/^kqueue is not available on /);
     expect(error.message.includes('IOMUX_LIBKQUEUE=1')).toBe(process.platform === 'linux');
-    expect(thrownBy(() => Kqueue.fromFd(0))['code']).toBe('ERR_UNSUPPORTED');
+  });
+
+  it('leaves a descriptor to its owner that it cannot take', async () => {
+    const [one, other] = Socket.pair();
+    const worker = startWorker('refused-worker.mjs', one.fileno());
+    const ended = exitOf(worker);
+    expect(await messageOf(worker)).toBe('ERR_UNSUPPORTED');
+    await ended;
+    expect(one.send(Buffer.from('open'))).toBe(4);
+    closeAll(one, other);
   });
 
   it('has no constants of it either', () => {

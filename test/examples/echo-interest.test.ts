@@ -98,23 +98,26 @@ for (const backend of selectorBackends()) {
         expect(server.served.failed).toBe(0);
       });
 
-      it('reads a part in each turn of a connection that sent much, and forgets none of it', () => {
-        using folder = new TemporaryFolder();
-        const path = folder.join('records');
-        // Records, each of which takes a read.
-        using server = new EchoServer(Socket.listen({ path }, { type: SOCK_SEQPACKET }), { backend, mode });
-        using client = new Socket(AF_UNIX, SOCK_SEQPACKET);
-        expect(client.connect({ path })).toBe(true);
-        turn(server);
-        const sent = Array.from({ length: 100 }, (_, index) => `${index}`);
-        for (const text of sent) expect(client.send(Buffer.from(text))).toBe(text.length);
-        turn(server);
-        expect(server.served.messages).toBeGreaterThan(0);
-        expect(server.served.messages).toBeLessThan(100);
-        for (let turns = 0; turns < 200 && server.served.messages < 100; turns++) turn(server);
-        const buffer = Buffer.alloc(8);
-        expect(sent.map(() => buffer.toString('utf8', 0, Math.max(0, client.recv(buffer))))).toEqual(sent);
-      });
+      it.runIf(process.platform === 'linux')(
+        'reads a part in each turn of a connection that sent much, and forgets none of it',
+        () => {
+          using folder = new TemporaryFolder();
+          const path = folder.join('records');
+          // Records, each of which takes a read.
+          using server = new EchoServer(Socket.listen({ path }, { type: SOCK_SEQPACKET }), { backend, mode });
+          using client = new Socket(AF_UNIX, SOCK_SEQPACKET);
+          expect(client.connect({ path })).toBe(true);
+          turn(server);
+          const sent = Array.from({ length: 100 }, (_, index) => `${index}`);
+          for (const text of sent) expect(client.send(Buffer.from(text))).toBe(text.length);
+          turn(server);
+          expect(server.served.messages).toBeGreaterThan(0);
+          expect(server.served.messages).toBeLessThan(100);
+          for (let turns = 0; turns < 200 && server.served.messages < 100; turns++) turn(server);
+          const buffer = Buffer.alloc(8);
+          expect(sent.map(() => buffer.toString('utf8', 0, Math.max(0, client.recv(buffer))))).toEqual(sent);
+        },
+      );
 
       it('leaves no descriptor open', () => {
         const before = openDescriptors();

@@ -5,6 +5,9 @@ import {
   createSelector,
   Epoll,
   EVENT_READ,
+  EVENT_WRITE,
+  type FileLike,
+  type Selector,
   SOCK_DGRAM,
   Socket,
   selectorBackends,
@@ -90,6 +93,47 @@ describe('a socket that is closed by an argument of its own call', () => {
       peer.close();
     },
   );
+});
+
+describe('a selector that is closed by an argument of its own call', () => {
+  const calls: Record<string, (selector: Selector, file: FileLike) => unknown> = {
+    register: (selector, file) => selector.register(file, EVENT_READ),
+    modify: (selector, file) => selector.modify(file, EVENT_WRITE),
+    rearm: (selector, file) => selector.rearm(file),
+    unregister: (selector, file) => selector.unregister(file),
+    getKey: (selector, file) => selector.getKey(file),
+  };
+  for (const backend of selectorBackends()) {
+    for (const [name, call] of Object.entries(calls)) {
+      for (const registered of name === 'register' ? [false, true] : [true]) {
+        it(`refuses ${name}, and touches no other: ${backend}, ${registered ? 'a known file' : 'a new one'}`, () => {
+          const selector = createSelector(backend);
+          const strangers: Selector[] = [];
+          const [socket, peer] = Socket.pair();
+          let closing = false;
+          const file = {
+            fileno() {
+              if (closing && !selector.closed) {
+                selector.close();
+                strangers.push(createSelector(backend), createSelector(backend));
+              }
+              return socket.fileno();
+            },
+          };
+          if (registered) selector.register(file, EVENT_READ, undefined, { mode: 'oneshot' });
+          closing = true;
+          expect(refusal(() => call(selector, file))).toBe('StateError ERR_CLOSED');
+          expect(strangers).toHaveLength(2);
+          for (const stranger of strangers) {
+            stranger.verify();
+            stranger.close();
+          }
+          socket.close();
+          peer.close();
+        });
+      }
+    }
+  }
 });
 
 describe('a descriptor of the library', () => {

@@ -71,16 +71,21 @@ describe('a wait in a worker', () => {
 
     it(`spends no processor time on a message that the worker does not read: ${way}`, async () => {
       const timeout = 500;
-      const worker = startWorker('waiting-worker.mjs', { way, timeout });
-      await messageOf(worker);
-      worker.postMessage('unread');
-      const outcome = messageOf(worker);
-      const before = process.cpuUsage();
-      await outcome;
-      const { user, system } = process.cpuUsage(before);
-      // A wait that the message ended again and again would use all that a busy machine has for it.
-      expect((user + system) / 1000).toBeLessThan(timeout / 5);
-      await terminate(worker);
+      let spent = Number.POSITIVE_INFINITY;
+      // The process has other threads, which may have something to do just then; a wait that the message ended again and
+      // again would use all that a busy machine has for it, each time.
+      for (let round = 0; round < 10 && spent >= timeout / 5; round++) {
+        const worker = startWorker('waiting-worker.mjs', { way, timeout });
+        await messageOf(worker);
+        worker.postMessage('unread');
+        const outcome = messageOf(worker);
+        const before = process.cpuUsage();
+        await outcome;
+        const { user, system } = process.cpuUsage(before);
+        spent = (user + system) / 1000;
+        await terminate(worker);
+      }
+      expect(spent).toBeLessThan(timeout / 5);
     });
   }
 });

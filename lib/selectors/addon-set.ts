@@ -1,9 +1,9 @@
 /** A set whose registrations the addon keeps, because the kernel does not, or does not show them. */
 import { check } from '../native/errors.js';
 import { native } from '../native/load.js';
+import { type BackendSet, openWaitSet, type Watched } from './backend-set.js';
 import { type Backend, isEdge, modeOf, type SelectorCapabilities } from './capabilities.js';
 import { INTERESTS } from './events.js';
-import { type KernelSet, openWaitSet, type Watched } from './kernel-set.js';
 import type { Registration } from './registry.js';
 import type { Waker } from './waker.js';
 
@@ -12,8 +12,8 @@ const { waitSetControl, waitSetDump, waitSetRemove } = native;
 const EDGE = 256;
 const ONESHOT = 512;
 
-/** What poll, select and kqueue have in common; src-native/wait-set.h is its other half. */
-export class WaitSet implements KernelSet {
+/** What poll, select and kqueue have in common. An `add` of what is watched already replaces it, and arms it. */
+export class AddonSet implements BackendSet {
   readonly id: number;
   readonly waker: Waker;
   readonly descriptor: number = -1;

@@ -14,7 +14,7 @@ export interface Watched {
   readonly mode: TriggerMode;
 }
 
-export interface KernelSet {
+export interface BackendSet {
   readonly backend: Backend;
   readonly capabilities: SelectorCapabilities;
   /** Names the wait set to the addon. */
@@ -25,7 +25,7 @@ export interface KernelSet {
 
   /** Watches a descriptor. Throws, and changes nothing, where the kernel refuses. */
   add(registration: Registration<unknown>): void;
-  /** Makes a registration that of `wanted`, and arms it. Throws, and changes nothing. */
+  /** Makes a registration that of `wanted`, and arms it. Throws, and changes nothing, where the kernel refuses. */
   change(wanted: Registration<unknown>, current: Registration<unknown>): void;
   /** Whether the kernel still knew the descriptor. Never throws: it may be closed or reused. */
   remove(fd: number): boolean;
@@ -34,9 +34,9 @@ export interface KernelSet {
    * that is lost, and re-report an edge of one that is not; nothing else.
    */
   forgotten(registration: Registration<unknown>): boolean;
-  /** What the set holds; `null` where it cannot be seen. */
+  /** What the set holds, which should be `size` registrations; `null` where it cannot be seen. */
   watched(size: number): Watched[] | null;
-  /** Empties the set, under the same descriptor. */
+  /** Empties a set whose entries may outlive their descriptors, under its own descriptor; others stay as they are. */
   renew(): void;
 }
 
