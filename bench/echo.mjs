@@ -2,7 +2,7 @@
  * Measures an echo server on `selector.dispatch` beside the same loop in C and beside node:net, and what descriptors
  * that are merely registered cost a wait.
  *
- *   npm run bench:echo -- [--connections 64] [--size 1024] [--seconds 0.5] [--warmup 2] [--rounds 21]
+ *   npm run bench:echo -- [--connections 64] [--size 1024] [--seconds 0.15] [--warmup 2] [--rounds 101]
  *                         [--backend epoll]… [--idle 10]… [--out FILE.json]
  *
  * Each server is a process of its own on one core, each meets the same load generator on another: a closed loop that
@@ -42,9 +42,9 @@ const { values: options } = parseArgs({
   options: {
     connections: { type: 'string', default: '64' },
     size: { type: 'string', default: '1024' },
-    seconds: { type: 'string', default: '0.5' },
+    seconds: { type: 'string', default: '0.15' },
     warmup: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '21' },
+    rounds: { type: 'string', default: '101' },
     backend: { type: 'string', multiple: true },
     idle: { type: 'string', multiple: true, default: ['10', '1000', '9000'] },
     out: { type: 'string' },
