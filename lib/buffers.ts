@@ -63,7 +63,7 @@ export function isDetached(memory: ArrayBufferLike): boolean {
 /** A part of a buffer that has at least one byte. A detached buffer has none. */
 export function checkSlice(buffer: Uint8Array, offset: number, length: number): void {
   const size = buffer.length;
-  // One condition for the case that is always met: any NaN, fraction or string fails it.
+  // One condition for the case that is always met; NaN, a fraction or a string fails it.
   if (
     typeof offset === 'number' &&
     typeof length === 'number' &&

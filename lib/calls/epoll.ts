@@ -46,6 +46,7 @@ export class Epoll implements Disposable {
    */
   static fromFd(fd: number): Epoll {
     if (typeof fd !== 'number') throw invalidType('fd', 'a number', fd);
+    // First: what is refused stays the caller's.
     epollBinding();
     check(native.descriptorOwn(descriptorOf(fd, 'fd')), 'fcntl', { fd });
     return new Epoll(new Adopted(fd));

@@ -57,6 +57,7 @@ export class Kqueue implements Disposable {
    */
   static fromFd(fd: number): Kqueue {
     if (typeof fd !== 'number') throw invalidType('fd', 'a number', fd);
+    // First: what is refused stays the caller's.
     kqueueBinding();
     check(native.descriptorOwn(descriptorOf(fd, 'fd')), 'fcntl', { fd });
     return new Kqueue(new Adopted(fd));

@@ -109,7 +109,7 @@ export class Delivery<T> {
     try {
       this.#set.add(registration);
     } catch (error) {
-      // Where it was a oneshot one that had fired, it may be armed again: its file is closed, so nothing comes of it.
+      // A oneshot one that had fired may be armed again by this: its file is closed, so nothing comes of it.
       if (held) this.#set.add(stale);
       throw error;
     }

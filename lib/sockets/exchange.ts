@@ -25,8 +25,7 @@ export function receive(
   flags: number,
 ): number {
   socketRecv(stage(fd, buffer, offset, length, flags, false));
-  const count = call[RESULT] as number;
-  return count >= 0 ? count : wouldBlock(count, 'recv', fd);
+  return outcome('recv', fd);
 }
 
 /** send(2) of a part of `buffer`, to its end where `length` is left out. */
@@ -39,8 +38,7 @@ export function transmit(
   mayBeEmpty: boolean,
 ): number {
   socketSend(stage(fd, buffer, offset, length, flags, mayBeEmpty));
-  const count = call[RESULT] as number;
-  return count >= 0 ? count : wouldBlock(count, 'send', fd);
+  return outcome('send', fd);
 }
 
 /** EAGAIN as a result; any other errno as what it is. */
@@ -51,6 +49,12 @@ export function wouldBlock(
 ): typeof WOULD_BLOCK {
   if (errno === -EAGAIN) return WOULD_BLOCK;
   throw new SystemError(errno, syscall, typeof about === 'number' ? { fd: about } : about);
+}
+
+/** What the call that was just made left: bytes, or {@link WOULD_BLOCK}. */
+function outcome(syscall: string, fd: number): number {
+  const count = call[RESULT] as number;
+  return count >= 0 ? count : wouldBlock(count, syscall, fd);
 }
 
 /** Checks the arguments of a recv or send, and puts their numbers where the addon finds them. The memory goes with it. */

@@ -19,6 +19,17 @@ import { refusal } from '../support/refusals.js';
 
 const INVALID_READ = EVENT_INVALID | EVENT_READ;
 
+/** A connected socket that got the number `fd`, which is free, and its peer. */
+function successor(fd: number): [near: Socket, peer: Socket] {
+  const peers = new Map<Socket, Socket>();
+  const near = reuse(fd, () => {
+    const [one, other] = socketPair();
+    peers.set(one, other);
+    return one;
+  });
+  return [near, peers.get(near) as Socket];
+}
+
 /** Closes three files behind the selector's back, and registers ones that got their numbers. */
 function replaceThree(selector: Selector<string>): void {
   const files = readableSockets(3).map((socket) => new ForeignFile(socket.detach()));
@@ -167,16 +178,11 @@ for (const backend of selectorBackends()) {
         const fd = socketPair()[0].detach();
         const oldKey = selector.register(fd, EVENT_READ, 'old');
         closeSync(fd);
-        let peer: Socket | undefined;
-        const near = reuse(fd, () => {
-          const [one, other] = socketPair();
-          peer = other;
-          return one;
-        });
+        const [near, peer] = successor(fd);
         const newKey = selector.register(near, EVENT_READ, 'new');
         expect(selector.select(0)).toEqual([[oldKey, INVALID_READ]]);
         expect(selector.select(0)).toEqual([]);
-        send(peer as Socket);
+        send(peer);
         expect(selector.select(0)).toEqual([[newKey, EVENT_READ]]);
       },
     );
@@ -264,12 +270,7 @@ for (const backend of selectorBackends()) {
       const { fd } = old;
       selector.register(old, EVENT_READ, 'old');
       closeSync(fd);
-      let peer: Socket | undefined;
-      const near = reuse(fd, () => {
-        const [one, other] = socketPair();
-        peer = other;
-        return one;
-      });
+      const [near, peer] = successor(fd);
       old.fileno = () => {
         if (selector.getKey(fd).data === 'old') {
           selector.unregister(fd);
@@ -281,7 +282,7 @@ for (const backend of selectorBackends()) {
         'StateError ERR_ALREADY_REGISTERED',
       );
       selector.verify();
-      send(peer as Socket);
+      send(peer);
       expect(selector.select(0).map(([key, events]) => [key.data, events])).toEqual([['inner', EVENT_READ]]);
     });
 

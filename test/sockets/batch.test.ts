@@ -1,6 +1,7 @@
 /** Datagrams in batches: many in one call, with their order, their addresses and their lengths. */
 import { type Address, AF_INET, AF_UNIX, DatagramBatch, SOCK_DGRAM, Socket } from 'iomux';
 import { describe, expect, it } from 'vitest';
+import { makeBlocking } from '../support/blocking.js';
 import { datagramSocket, portOf } from '../support/connections.js';
 import { openDescriptors } from '../support/descriptors.js';
 import { thrownBy } from '../support/expecting.js';
@@ -104,6 +105,19 @@ describe('a batch', () => {
     expect(socket.recvBatch(batch)).toBe(0);
     expect(batch.payload(0).toString()).toBe('kept');
     expect(batch.address(0)).toEqual(socket.localAddress);
+  });
+
+  it('waits for no more than has come, although somebody made the socket blocking', () => {
+    const [one, other] = Socket.pair(AF_UNIX, SOCK_DGRAM);
+    makeBlocking(one.fileno());
+    const batch = new DatagramBatch(4, 16);
+    other.send(Buffer.from('first'));
+    other.send(Buffer.from('second'));
+    expect(one.recvBatch(batch)).toBe(2);
+    expect(texts(batch, 2)).toEqual(['first', 'second']);
+    expect(one.recvBatch(batch)).toBe(0);
+    one.close();
+    other.close();
   });
 
   it('goes to the connected peer where it names no address', () => {

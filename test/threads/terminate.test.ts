@@ -29,6 +29,13 @@ describe('terminate()', () => {
     }
   }
 
+  it.runIf(selectorBackends().includes('epoll'))(
+    'ends a worker in an epoll selector whose set was rebuilt',
+    async () => {
+      await expectTermination({ shape: 'rebuilt', backend: 'epoll' });
+    },
+  );
+
   for (const shape of CALLS) {
     for (const timeout of TIMEOUTS) {
       it(`ends a worker in ${shape}, timeout ${timeout}`, async () => {
