@@ -1,9 +1,10 @@
 // The registrations of a selector as the filters of a kqueue, and back.
 #pragma once
 
-// clang-format off: the BSDs' event.h needs types.h before it
-#include <sys/event.h>
+// The BSDs' event.h needs types.h before it.
+// clang-format off
 #include <sys/types.h>
+#include <sys/event.h>
 // clang-format on
 #include <fcntl.h>
 #include <unistd.h>
