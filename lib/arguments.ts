@@ -33,6 +33,11 @@ export function checkFunction(value: unknown, name: string): void {
   if (typeof value !== 'function') throw invalidType(name, 'a function', value);
 }
 
+export function checkSignal(value: unknown, name = 'options.signal'): void {
+  if (value !== undefined && !(value instanceof AbortSignal))
+    throw invalidType(name, 'an AbortSignal', value);
+}
+
 /** What the addon takes for "no limit". `Infinity` would be an object on the heap, made anew for each wait. */
 export const NO_LIMIT = -1;
 

@@ -1,4 +1,4 @@
-/** The core of iomux: errors and constants, the system calls, sockets, selectors. */
+/** The core of iomux: errors and constants, the system calls, sockets, selectors, the reactor. */
 export { Epoll } from './calls/epoll.js';
 export { type Kevent, Kqueue } from './calls/kqueue.js';
 export { Poll } from './calls/poll.js';
@@ -15,6 +15,13 @@ export {
   SOCK_STREAM,
 } from './native/constants.js';
 export { StateError, type StateErrorCode, SystemError, type SystemErrorDetails } from './native/errors.js';
+export { defaultReactor, ready, watch } from './reactor/ambient.js';
+export type { Handle } from './reactor/callbacks.js';
+export type { ErrorContext } from './reactor/errors.js';
+export { CancelledError, Future } from './reactor/future.js';
+export { Reactor, type ReactorOptions } from './reactor/reactor.js';
+export type { TimerHandle } from './reactor/timers.js';
+export type { Watcher } from './reactor/watcher.js';
 export type {
   Backend,
   RegisterOptions,

@@ -7,8 +7,8 @@ namespace iomux {
 
 using Registration = void(Napi::Object exports, Environment& environment);
 
-Registration RegisterAddress, RegisterConstants, RegisterDescriptor, RegisterMessage, RegisterOptions,
-    RegisterPoll, RegisterSelect, RegisterSocket, RegisterWaitSet, RegisterWaker;
+Registration RegisterAddress, RegisterConstants, RegisterDescriptor, RegisterHost, RegisterMessage,
+    RegisterOptions, RegisterPoll, RegisterSelect, RegisterSocket, RegisterWaitSet, RegisterWaker;
 #if defined(IOMUX_EPOLL)
 Registration RegisterEpoll;
 #endif
@@ -23,6 +23,7 @@ Napi::Object Register(Napi::Env env, Napi::Object exports) {
   RegisterAddress(exports, environment);
   RegisterConstants(exports, environment);
   RegisterDescriptor(exports, environment);
+  RegisterHost(exports, environment);
   RegisterMessage(exports, environment);
   RegisterOptions(exports, environment);
   RegisterPoll(exports, environment);

@@ -121,6 +121,11 @@ inline bool ReadArgument(napi_env env, napi_value value, Napi::Function* out) {
   *out = Napi::Function(env, value);
   return true;
 }
+// Anything.
+inline bool ReadArgument(napi_env, napi_value value, napi_value* out) {
+  *out = value;
+  return true;
+}
 inline bool ReadArgument(napi_env env, napi_value value, Napi::Int32Array* out) {
   Words words;
   if (!ReadArgument(env, value, &words)) return false;

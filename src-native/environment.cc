@@ -81,6 +81,9 @@ Environment::Environment(Napi::Env env)
     : env_(env), pipe_waker_(Forced("IOMUX_PIPE_WAKER")), pwait2_(!Forced("IOMUX_NO_PWAIT2")) {}
 
 Environment::~Environment() {
+  for (const auto& set : sets_) {
+    if (set != nullptr) set->CloseHost();
+  }
   sets_.clear();
   for (size_t fd = 0; fd < owned_.size(); fd++) {
     if (owned_[fd]) close(static_cast<int>(fd));
@@ -116,6 +119,7 @@ WaitSet* Environment::Find(int id) const {
 
 bool Environment::Remove(int id) {
   if (Find(id) == nullptr) return false;
+  sets_[id]->CloseHost();
   sets_[id].reset();
   return true;
 }

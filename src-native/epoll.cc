@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +32,7 @@ constexpr uint32_t TaggedGeneration(uint64_t tag) { return static_cast<uint32_t>
 // No descriptor is negative.
 constexpr uint64_t kBell = Tag(-1, 0);
 constexpr uint64_t kInterrupt = Tag(-1, 1);
+constexpr uint64_t kTimer = Tag(-1, 2);
 
 int Change(int epfd, int operation, int fd, uint64_t tag, uint32_t events) {
   epoll_event event{};
@@ -69,9 +71,11 @@ class EpollSet final : public WaitSet {
   explicit EpollSet(Environment& environment) : WaitSet(environment, kBackend) {}
   ~EpollSet() override {
     if (epfd_ >= 0) close(epfd_);
+    if (timer_ >= 0) close(timer_);
   }
 
-  int epfd() const { return epfd_; }
+  int descriptor() const override { return epfd_; }
+  bool Owns(int fd) const override { return (fd == timer_ && fd >= 0) || WaitSet::Owns(fd); }
 
   int Open(Napi::Int32Array shared) {
     const int status = waker().Open(shared, environment().pipe_waker());
@@ -87,6 +91,39 @@ class EpollSet final : public WaitSet {
     if (fresh < 0) return fresh;
     const int status = dup3(fresh, epfd_, O_CLOEXEC) < 0 ? -errno : 0;
     close(fresh);
+    if (status == 0 && host() != nullptr) host()->Changed();
+    return status;
+  }
+
+  int SetTimer(double milliseconds) override {
+    if (timer_ < 0) {
+      if (milliseconds < 0) return 0;
+      const int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+      if (timer < 0) return -errno;
+      // Edge-triggered, so that nobody need read it.
+      const int status = Change(epfd_, EPOLL_CTL_ADD, timer, kTimer, EPOLLIN | EPOLLET);
+      if (status < 0) {
+        close(timer);
+        return status;
+      }
+      timer_ = timer;
+    }
+    itimerspec time{};
+    if (milliseconds >= 0) {
+      const Deadline deadline(milliseconds);
+      if (deadline.Remaining(&time.it_value) == nullptr) time.it_value = {};
+      // All zero would disarm it.
+      else if (time.it_value.tv_sec == 0 && time.it_value.tv_nsec == 0)
+        time.it_value.tv_nsec = 1;
+    }
+    return timerfd_settime(timer_, 0, &time, nullptr) < 0 ? -errno : 0;
+  }
+
+  int WatchInterrupt(bool on) override {
+    const int interrupt = environment().interrupt();
+    if (interrupt < 0 || on == interruptible_) return 0;
+    const int status = Change(epfd_, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, interrupt, kInterrupt, EPOLLIN);
+    if (status == 0) interruptible_ = on;
     return status;
   }
 
@@ -103,7 +140,7 @@ class EpollSet final : public WaitSet {
         ReportBell();
       } else if (tag == kInterrupt) {
         ReportInterrupt();
-      } else {
+      } else if (tag != kTimer) {
         Report(TaggedDescriptor(tag), TaggedGeneration(tag), FromEpoll(event.events));
       }
     }
@@ -116,8 +153,11 @@ class EpollSet final : public WaitSet {
     const int epfd = epoll_create1(EPOLL_CLOEXEC);
     if (epfd < 0) return -errno;
     int status = Change(epfd, EPOLL_CTL_ADD, waker().bell(), kBell, EPOLLIN);
-    if (status == 0 && environment().interrupt() >= 0) {
+    if (status == 0 && interruptible_ && environment().interrupt() >= 0) {
       status = Change(epfd, EPOLL_CTL_ADD, environment().interrupt(), kInterrupt, EPOLLIN);
+    }
+    if (status == 0 && timer_ >= 0) {
+      status = Change(epfd, EPOLL_CTL_ADD, timer_, kTimer, EPOLLIN | EPOLLET);
     }
     if (status == 0) return epfd;
     close(epfd);
@@ -125,6 +165,8 @@ class EpollSet final : public WaitSet {
   }
 
   int epfd_ = -1;
+  int timer_ = -1;             // a timerfd, once a host needs it
+  bool interruptible_ = true;  // whether the environment's interrupt, if there is one, is watched
   std::vector<epoll_event> events_;
 };
 
@@ -172,7 +214,7 @@ int EpollOpen(Environment& environment, Napi::Int32Array shared) {
 // epollDescriptor(id) → epfd
 int EpollDescriptor(Environment& environment, int id) {
   const EpollSet* set = FindSet<EpollSet>(environment, id);
-  return set == nullptr ? -EBADF : set->epfd();
+  return set == nullptr ? -EBADF : set->descriptor();
 }
 
 // epollRenew(id) → 0

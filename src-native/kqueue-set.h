@@ -67,7 +67,7 @@ class KqueueSet final : public WaitSet {
     if (kq_ >= 0) close(kq_);
   }
 
-  int kq() const { return kq_; }
+  int descriptor() const override { return kq_; }
 
   int Open(Napi::Int32Array shared) {
     kq_ = OpenKqueue();
@@ -127,6 +127,33 @@ class KqueueSet final : public WaitSet {
     return status;
   }
 
+  int SetTimer(double milliseconds) override {
+    struct kevent change;
+    EV_SET(&change, 0, EVFILT_TIMER, EV_DELETE, 0, 0, nullptr);
+    Retry([&] { return kevent(kq_, &change, 1, nullptr, 0, nullptr); });
+    timespec left;
+    if (milliseconds < 0 || Deadline(milliseconds).Remaining(&left) == nullptr) return 0;
+#if defined(NOTE_NSECONDS)
+    const unsigned unit = NOTE_NSECONDS;
+    const int64_t time = int64_t{left.tv_sec} * 1'000'000'000 + left.tv_nsec;
+#else
+    const unsigned unit = 0;
+    const int64_t time = int64_t{left.tv_sec} * 1000 + (left.tv_nsec + 999'999) / 1'000'000;
+#endif
+    // Some systems take 0 for an error.
+    EV_SET(&change, 0, EVFILT_TIMER, EV_ADD | EV_ONESHOT, unit, static_cast<intptr_t>(time > 0 ? time : 1),
+           nullptr);
+    return Retry([&] { return kevent(kq_, &change, 1, nullptr, 0, nullptr); });
+  }
+
+  int WatchInterrupt(bool on) override {
+    const int interrupt = environment().interrupt();
+    if (interrupt < 0 || on == interruptible_) return 0;
+    const int status = on ? Watch(interrupt, EVFILT_READ, 0) : Unwatch(interrupt, EVFILT_READ);
+    if (status == 0) interruptible_ = on;
+    return status;
+  }
+
   int Dump(Words into) const override {
     size_t count = 0;
     for (size_t fd = 0; fd < keys_.size() && 3 * count + 2 < into.length; fd++) {
@@ -154,7 +181,9 @@ class KqueueSet final : public WaitSet {
     for (int i = 0; i < count; i++) {
       const struct kevent& event = events_[i];
       const int fd = static_cast<int>(event.ident);
-      if (IsTrigger(event) || fd == waker().bell()) {
+      if (event.filter == EVFILT_TIMER) {
+        continue;  // the deadline of a host, which looks at the clock itself
+      } else if (IsTrigger(event) || fd == waker().bell()) {
         ReportBell();
       } else if (fd == environment().interrupt()) {
         ReportInterrupt();
@@ -178,6 +207,12 @@ class KqueueSet final : public WaitSet {
   int Watch(int ident, int filter, int flags) {
     struct kevent change;
     EV_SET(&change, ident, static_cast<short>(filter), static_cast<unsigned short>(EV_ADD | flags), 0, 0, 0);
+    return Retry([&] { return kevent(kq_, &change, 1, nullptr, 0, nullptr); });
+  }
+
+  int Unwatch(int ident, int filter) {
+    struct kevent change;
+    EV_SET(&change, ident, static_cast<short>(filter), EV_DELETE, 0, 0, nullptr);
     return Retry([&] { return kevent(kq_, &change, 1, nullptr, 0, nullptr); });
   }
 
@@ -293,6 +328,7 @@ class KqueueSet final : public WaitSet {
   }
 
   int kq_ = -1;
+  bool interruptible_ = true;  // whether the environment's interrupt, if there is one, is watched
   std::vector<struct kevent> events_;
   std::vector<Key> keys_;  // by descriptor
 };

@@ -70,7 +70,7 @@ int KqueueOpen(Environment& environment, Napi::Int32Array shared) {
 // kqueueDescriptor(id) → kq
 int KqueueDescriptor(Environment& environment, int id) {
   const KqueueSet* set = FindSet<KqueueSet>(environment, id);
-  return set == nullptr ? -EBADF : set->kq();
+  return set == nullptr ? -EBADF : set->descriptor();
 }
 
 // kqueueCheck(id, fd, muted) → 0, or -ENOENT

@@ -7,17 +7,8 @@
 #include "arguments.h"
 #include "wait-set.h"
 
-#if !defined(POLLRDHUP)
-#define POLLRDHUP 0  // Linux and FreeBSD have it
-#endif
-
 namespace iomux {
 namespace {
-
-constexpr short ToPoll(uint32_t events) {
-  return static_cast<short>((events & kRead ? POLLIN : 0) | (events & kWrite ? POLLOUT : 0) |
-                            (events & kPriority ? POLLPRI : 0) | (events & kReadClosed ? POLLRDHUP : 0));
-}
 
 constexpr uint32_t FromPoll(short revents) {
   return (revents & POLLIN ? kRead : 0u) | (revents & POLLOUT ? kWrite : 0u) |
@@ -73,6 +64,12 @@ class PollSet final : public WaitSet {
     entries_.pop_back();
     keys_.pop_back();
     return 0;
+  }
+
+  // Without the interrupt: the environment's loop is what a host waits in.
+  void Watched(std::vector<pollfd>* into) const override {
+    into->push_back(entries_[kBellSlot]);
+    into->insert(into->end(), entries_.begin() + first_, entries_.end());
   }
 
   int Dump(Words into) const override {

@@ -5,8 +5,18 @@
 
 #include "environment.h"
 #include "timeout.h"
+#include "wait-set.h"
+
+#if !defined(POLLRDHUP)
+#define POLLRDHUP 0  // Linux and FreeBSD have it
+#endif
 
 namespace iomux {
+
+constexpr short ToPoll(uint32_t events) {
+  return static_cast<short>((events & kRead ? POLLIN : 0) | (events & kWrite ? POLLOUT : 0) |
+                            (events & kPriority ? POLLPRI : 0) | (events & kReadClosed ? POLLRDHUP : 0));
+}
 
 // One poll(2) until `deadline` at the latest, to the nanosecond where the system has ppoll. A count, or
 // -errno.

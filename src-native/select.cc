@@ -11,6 +11,7 @@
 
 #include "arguments.h"
 #include "descriptor.h"
+#include "poll.h"
 #include "wait-set.h"
 
 namespace iomux {
@@ -100,6 +101,14 @@ class SelectSet final : public WaitSet {
     wanted_.Put(fd, 0);
     keys_[fd] = {};
     return 0;
+  }
+
+  void Watched(std::vector<pollfd>* into) const override {
+    into->push_back({waker().bell(), POLLIN, 0});
+    for (int fd = 0; fd < descriptors_; fd++) {
+      const uint32_t events = keys_[fd].registered ? wanted_.At(fd) : 0;
+      if (events != 0) into->push_back({fd, ToPoll(events), 0});
+    }
   }
 
   int Dump(Words into) const override {

@@ -27,14 +27,18 @@ int Control(Environment& environment, int id, int fd, uint32_t generation, uint3
   WaitSet* set = environment.Find(id);
   // A set in user space would take any number, and arrays as long as it.
   if (set == nullptr || !IsOpen(fd)) return -EBADF;
-  return set->Control(fd, {generation, events, edge != 0, oneshot != 0});
+  const int status = set->Control(fd, {generation, events, edge != 0, oneshot != 0});
+  if (set->host() != nullptr) set->host()->Changed();
+  return status;
 }
 
 // waitSetRemove(id, fd) → 0, or -ENOENT
 int Remove(Environment& environment, int id, int fd) {
   WaitSet* set = environment.Find(id);
   if (set == nullptr || fd < 0) return -EBADF;
-  return set->Remove(fd);
+  const int status = set->Remove(fd);
+  if (set->host() != nullptr) set->host()->Changed();
+  return status;
 }
 
 // waitSetDump(id, into) → count of triples
@@ -49,11 +53,10 @@ int WakerHandle(Environment& environment, int id) {
   return set == nullptr ? -EBADF : set->waker().handle();
 }
 
-// waitSetOwns(id, fd) → 1 where it is the bell or the interrupt, else 0
+// waitSetOwns(id, fd) → 1 where it is the bell, the interrupt or another of its own, else 0
 int Owns(Environment& environment, int id, int fd) {
   WaitSet* set = environment.Find(id);
-  if (set == nullptr) return -EBADF;
-  return fd == set->waker().bell() || fd == set->waker().handle() || fd == environment.interrupt();
+  return set == nullptr ? -EBADF : set->Owns(fd);
 }
 
 // waitSetClose(id) → 0
@@ -89,6 +92,9 @@ int WaitSet::Run(Words results) {
     stop = waker_.due() || environment_.EndsWait(interrupted_, count_ == 0);
   } while (status == 0 && count_ == 0 && !stop && !deadline.Expired());
   if (waker_.End()) stop = true;
+  // Somebody looked into a set that its host waits for. A wake rings again, and one that was taken here must
+  // not be missed there.
+  if (host_ != nullptr && host_->resting() && (!waker_.Begin(true) || stop)) waker_.Ring();
   if (status < 0) return status;
   return static_cast<int>(count_) | (stop ? kEnded : 0);
 }

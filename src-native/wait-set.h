@@ -3,13 +3,17 @@
 #pragma once
 
 #include <napi.h>
+#include <poll.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
+#include <utility>
+#include <vector>
 
 #include "arguments.h"
 #include "environment.h"
+#include "host.h"
 #include "timeout.h"
 #include "waker.h"
 
@@ -41,11 +45,16 @@ enum class Backend { kEpoll, kKqueue, kPoll, kSelect };
 class WaitSet {
  public:
   virtual ~WaitSet() = default;
+  // Before it is destroyed: the host may still watch it.
+  void CloseHost() {
+    if (host_ != nullptr) std::exchange(host_, nullptr)->Close();
+  }
   WaitSet(const WaitSet&) = delete;
   WaitSet& operator=(const WaitSet&) = delete;
 
   Backend backend() const { return backend_; }
   Waker& waker() { return waker_; }
+  const Waker& waker() const { return waker_; }
 
   // Stands beside the count where the wait has ended whatever was reported: by a wake, with the environment,
   // or because its time was over before it was resumed.
@@ -66,6 +75,22 @@ class WaitSet {
   // Writes them as triples [fd, generation, events with kEdge and kOneshot], for Selector.verify(). The
   // number of triples.
   virtual int Dump(Words) const { return -ENOTSUP; }
+  // Whether a descriptor is the set's own, and no user's.
+  virtual bool Owns(int fd) const {
+    return fd == waker_.bell() || fd == waker_.handle() || fd == environment_.interrupt();
+  }
+
+  // Who waits in place of the thread; null where nobody ever did.
+  Host* host() const { return host_; }
+  void set_host(Host* host) { host_ = host; }
+  // What a host needs of a set. Its own descriptor, which is readable when there is something to report; -1
+  // where it has none, and its deadline within the set.
+  virtual int descriptor() const { return -1; }
+  virtual int SetTimer(double /* milliseconds */) { return -ENOTSUP; }
+  // What poll(2) must watch to learn that there is something to report.
+  virtual void Watched(std::vector<pollfd>* into) const { into->push_back({descriptor(), POLLIN, 0}); }
+  // Whether the environment's interrupt is among what is watched.
+  virtual int WatchInterrupt(bool) { return 0; }
 
  protected:
   WaitSet(Environment& environment, Backend backend) : environment_(environment), backend_(backend) {}
@@ -96,6 +121,7 @@ class WaitSet {
   Environment& environment_;
   const Backend backend_;
   Waker waker_;
+  Host* host_ = nullptr;
   int32_t* results_ = nullptr;
   size_t capacity_ = 0;
   size_t count_ = 0;

@@ -127,6 +127,8 @@ bool Waker::Begin(bool blocking) {
   return shared_->state.compare_exchange_strong(running, WakerState::kWaiting);
 }
 
+void Waker::Ring() { iomux::Ring(rope_, shared_->kind.load()); }
+
 void Waker::Quiet() {
   if (bell_ < 0) return;
   uint8_t rings[4096];

@@ -54,6 +54,13 @@ class Waker {
   bool due() const { return shared_->state.load() == WakerState::kWoken; }
   // Back to running. Whether a wake came since Begin: it is taken by this wait, which must say so.
   bool End() { return shared_->state.exchange(WakerState::kRunning) == WakerState::kWoken; }
+  // Takes an announcement back, where no wait came of it. A wake that came is still due.
+  void Pause() {
+    int32_t waiting = WakerState::kWaiting;
+    shared_->state.compare_exchange_strong(waiting, WakerState::kRunning);
+  }
+  // Rings without a wake.
+  void Ring();
   // Quiets a bell that has rung. It may have rung for a wake that an earlier wait took already.
   void Quiet();
 

@@ -102,6 +102,14 @@ export interface Binding extends Partial<EpollBinding>, Partial<KqueueBinding> {
   waitSetClose(id: number): number;
   interruptible(probe: () => void): number;
 
+  // host.cc
+  hostOpen(id: number, thread: number, turn: () => boolean): number;
+  hostStart(id: number): number;
+  hostStop(id: number): number;
+  hostDeadline(id: number, milliseconds: number): number;
+  hostReference(id: number, on: number): number;
+  uncaught(error: unknown): void;
+
   // waker.cc
   wakerWake(handle: number, shared: Int32Array): number;
 }

@@ -74,6 +74,11 @@ export class Delivery<T> {
     return this.#cursor < this.#count;
   }
 
+  /** Whether the last wait was ended by a wake. */
+  get woken(): boolean {
+    return this.#ended;
+  }
+
   /** Waits, and calls `handler` for what is ready; what a handler that threw left over comes first. */
   dispatch(limit: number, handler: Handler<T>): number {
     if (this.#delivering) {

@@ -1,9 +1,10 @@
 /** The contract of all selectors, and their registrations, which are the same on each backend. */
-import { checkFunction, milliseconds } from '../arguments.js';
+import { checkFunction, checkObject, checkSignal, milliseconds } from '../arguments.js';
 import { descriptorOf, descriptorOrClosed, type FileLike } from '../files.js';
 import { holders, leaveHolders } from '../holders.js';
 import { EBADF, StateError, SystemError } from '../native/errors.js';
 import { native } from '../native/load.js';
+import { AsyncWait } from './async-wait.js';
 import type { BackendSet } from './backend-set.js';
 import {
   type Backend,
@@ -14,6 +15,7 @@ import {
   type SelectorCapabilities,
 } from './capabilities.js';
 import { Delivery, type SelectorStats } from './delivery.js';
+import { Host, hosted, type Turn } from './host.js';
 import { KeyMap, Registration, Registry, type SelectorKey } from './registry.js';
 import { verifyRegistry } from './verify.js';
 import type { Waker } from './waker.js';
@@ -54,6 +56,9 @@ export abstract class Selector<T = unknown> implements Disposable {
   readonly #registry = new Registry<T>();
   readonly #map: KeyMap<T>;
   readonly #delivery: Delivery<T>;
+  // Whoever waits in Node's loop; most selectors never do.
+  #host: Host | null = null;
+  #asyncWait: AsyncWait<T> | null = null;
   #closed = false;
 
   /** @internal */
@@ -177,7 +182,8 @@ export abstract class Selector<T = unknown> implements Disposable {
    *
    * @param timeout - milliseconds, fractions count; none: no limit; 0 and less: do not wait.
    * @returns everything that is ready, in one array; an empty one at the timeout or after a wake.
-   * @throws StateError `ERR_RUNNING`: called from a handler of `dispatch`; `ERR_CLOSED`.
+   * @throws StateError `ERR_RUNNING`: called from a handler of `dispatch`; `ERR_HOSTED`: Node's loop waits already, for
+   * `selectAsync` or a reactor (0 is possible nevertheless); `ERR_CLOSED`.
    */
   select(timeout?: number | null): ReadyKey<T>[] {
     const ready: ReadyKey<T>[] = [];
@@ -201,7 +207,31 @@ export abstract class Selector<T = unknown> implements Disposable {
   ): number {
     this.#checkOpen();
     checkFunction(handler, 'handler');
-    return this.#delivery.dispatch(milliseconds(timeout), handler);
+    const limit = milliseconds(timeout);
+    if (limit !== 0 && this.#host !== null) this.#leaveLoop();
+    return this.#delivery.dispatch(limit, handler);
+  }
+
+  /**
+   * As `select`, but the thread goes on: Node's loop waits. One waiter at a time.
+   *
+   * @param options.signal - ends the wait; the promise is then rejected with its reason.
+   * @returns everything that is ready; an empty array at the timeout or after a wake.
+   * @throws (rejects) StateError `ERR_RUNNING`: a wait is under way; `ERR_HOSTED`: a reactor waits; `ERR_CLOSED`, also
+   * where the selector is closed meanwhile. SystemError `EMFILE`, `ENOMEM`: there is nothing to wait with.
+   */
+  async selectAsync(
+    timeout?: number | null,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<ReadyKey<T>[]> {
+    this.#checkOpen();
+    checkObject(options, 'options');
+    const { signal } = options;
+    checkSignal(signal);
+    const limit = milliseconds(timeout);
+    signal?.throwIfAborted();
+    this.#asyncWait ??= new AsyncWait(this.#delivery, this.#hostOf());
+    return this.#asyncWait.begin(limit, signal);
   }
 
   /** Makes the wait in progress, or else the next one, return at once. Coalesced. */
@@ -242,11 +272,28 @@ export abstract class Selector<T = unknown> implements Disposable {
     this.#closed = true;
     this.#registry.clear();
     this.#delivery.close();
+    this.#asyncWait?.close();
+    this.#host?.stop();
     native.waitSetClose(this.#set.id);
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** @internal Has Node's loop wait, for a reactor. @throws StateError `ERR_HOSTED`. */
+  host(turn: Turn): Host {
+    this.#checkOpen();
+    const host = this.#hostOf();
+    this.#leaveLoop();
+    host.start(turn);
+    return host;
+  }
+
+  /** @internal Whether a descriptor was closed under its registration: `register` would replace that. */
+  isStale(fd: number): boolean {
+    const registration = this.#registry.at(fd);
+    return registration !== undefined && this.#isStale(registration);
   }
 
   /** @internal */
@@ -264,6 +311,17 @@ export abstract class Selector<T = unknown> implements Disposable {
   // Also after each fileno() of an object: that may have done anything, closed this too.
   #checkOpen(): void {
     if (this.#closed) throw new StateError('ERR_CLOSED', 'the selector is closed');
+  }
+
+  #hostOf(): Host {
+    this.#host ??= new Host(this.#set);
+    return this.#host;
+  }
+
+  /** Somebody else is going to wait: whoever waits in Node's loop must have done. */
+  #leaveLoop(): void {
+    if (this.#asyncWait?.leave() === true) return;
+    if (this.#host?.started === true) throw hosted();
   }
 
   #find(fileobj: FileLike): Registration<T> {

@@ -1,0 +1,205 @@
+/** A result that is there later, and that a reactor delivers. */
+import { checkFunction } from '../arguments.js';
+import { invalidType, StateError } from '../native/errors.js';
+import { Callback, type Runnable } from './callbacks.js';
+import type { Report } from './errors.js';
+import type { PromiseWork } from './promises.js';
+import type { Reactor } from './reactor.js';
+
+/** Thrown by what was cancelled. */
+export class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+  readonly code = 'ERR_CANCELLED';
+
+  constructor(message = 'cancelled') {
+    super(message);
+  }
+}
+
+/** What a future needs of its reactor. */
+export interface FutureOwner {
+  readonly reactor: Reactor;
+  readonly report: Report;
+  readonly promises: PromiseWork;
+  enqueue(callback: Runnable): void;
+}
+
+/** An error that nobody has looked at; its future may be gone. */
+interface Unseen {
+  readonly error: unknown;
+  readonly report: Report;
+}
+
+const unseen = new FinalizationRegistry<Unseen>(({ error, report }) =>
+  report(error, { message: 'nobody looked at the exception of a future', source: 'callback' }),
+);
+
+interface DoneCallback<T> {
+  readonly callback: (future: Future<T>) => void;
+  readonly scheduled: Callback<[Future<T>]>;
+}
+
+/**
+ * A result that a reactor will deliver: `await` it, or yield it from a generator task.
+ *
+ * An exception that nobody looked at, by `result`, `exception`, `then` or a done callback, is reported once to the
+ * reactor's `onError` when the future is collected as garbage.
+ */
+export class Future<T> implements PromiseLike<T> {
+  readonly #owner: FutureOwner;
+  #state: 'pending' | 'fulfilled' | 'failed' | 'cancelled' = 'pending';
+  #value: T | undefined;
+  #error: unknown;
+  #callbacks: DoneCallback<T>[] = [];
+  #promise: Promise<T> | null = null;
+  #settle: (() => void) | null = null;
+  #onCancel: (() => void) | null;
+
+  /** @internal Use `reactor.createFuture()`. */
+  constructor(owner: FutureOwner, onCancel: (() => void) | null = null) {
+    if (owner === undefined) throw new TypeError('a Future is made by reactor.createFuture()');
+    this.#owner = owner;
+    this.#onCancel = onCancel;
+  }
+
+  /** Whose callbacks deliver it. */
+  get reactor(): Reactor {
+    return this.#owner.reactor;
+  }
+
+  /** Whether there is a result, an exception, or it was cancelled. */
+  done(): boolean {
+    return this.#state !== 'pending';
+  }
+
+  cancelled(): boolean {
+    return this.#state === 'cancelled';
+  }
+
+  /**
+   * @throws the exception, where there is one; a CancelledError where it was cancelled. StateError `ERR_INVALID_STATE`:
+   * it is not done.
+   */
+  result(): T {
+    this.#look();
+    if (this.#state === 'fulfilled') return this.#value as T;
+    throw this.#error;
+  }
+
+  /**
+   * The exception; `null` where there is a result.
+   *
+   * @throws CancelledError: it was cancelled. StateError `ERR_INVALID_STATE`: it is not done.
+   */
+  exception(): unknown {
+    this.#look();
+    if (this.#state === 'cancelled') throw this.#error;
+    return this.#state === 'failed' ? this.#error : null;
+  }
+
+  /** @throws StateError `ERR_INVALID_STATE`: it is done. */
+  setResult(value: T): void {
+    this.#checkPending('a result');
+    this.#value = value;
+    this.#finish('fulfilled');
+  }
+
+  /** @throws StateError `ERR_INVALID_STATE`: it is done. */
+  setException(error: unknown): void {
+    this.#checkPending('an exception');
+    this.#error = error;
+    if (this.#promise === null && this.#callbacks.length === 0) {
+      unseen.register(this, { error, report: this.#owner.report }, this);
+    }
+    this.#finish('failed');
+  }
+
+  /**
+   * Calls it off: whoever waits gets a {@link CancelledError}.
+   *
+   * @param reason - its message.
+   * @returns `false`: it was done already.
+   */
+  cancel(reason?: string): boolean {
+    if (reason !== undefined && typeof reason !== 'string') throw invalidType('reason', 'a string', reason);
+    if (this.#state !== 'pending') return false;
+    this.#error = new CancelledError(reason);
+    const onCancel = this.#onCancel;
+    this.#finish('cancelled');
+    onCancel?.();
+    return true;
+  }
+
+  /** Has the reactor call back, in the order of adding, once this is done; soon, where it is. */
+  addDoneCallback(callback: (future: Future<T>) => void): void {
+    checkFunction(callback, 'callback');
+    const scheduled = new Callback<[Future<T>]>(callback, [this]);
+    if (this.#state === 'pending') {
+      this.#callbacks.push({ callback, scheduled });
+      return;
+    }
+    unseen.unregister(this);
+    this.#owner.enqueue(scheduled);
+  }
+
+  /** @returns how many were removed. */
+  removeDoneCallback(callback: (future: Future<T>) => void): number {
+    const before = this.#callbacks.length;
+    this.#callbacks = this.#callbacks.filter((added) => added.callback !== callback);
+    return before - this.#callbacks.length;
+  }
+
+  /**
+   * As a promise's: reactions are microtasks.
+   *
+   * @throws StateError `ERR_IN_MICROTASK`: the reactor is in a blocking run in which no promise moves.
+   */
+  // biome-ignore lint/suspicious/noThenProperty: it is a thenable, so that it can be awaited.
+  then<A = T, B = never>(
+    onfulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.#promise ??= this.#makePromise();
+    return this.#promise.then(onfulfilled, onrejected);
+  }
+
+  #makePromise(): Promise<T> {
+    unseen.unregister(this);
+    const { promises } = this.#owner;
+    if (this.#state === 'pending') promises.begin();
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        if (this.#state === 'fulfilled') resolve(this.#value as T);
+        else reject(this.#error);
+      };
+      if (this.#state !== 'pending') {
+        settle();
+        return;
+      }
+      this.#settle = () => {
+        promises.end();
+        settle();
+      };
+    });
+  }
+
+  #look(): void {
+    if (this.#state === 'pending') throw new StateError('ERR_INVALID_STATE', 'the future is not done yet');
+    unseen.unregister(this);
+  }
+
+  #checkPending(what: string): void {
+    if (this.#state === 'pending') return;
+    throw new StateError('ERR_INVALID_STATE', `the future takes ${what} no more: it is ${this.#state}`);
+  }
+
+  #finish(state: 'fulfilled' | 'failed' | 'cancelled'): void {
+    this.#state = state;
+    this.#onCancel = null;
+    const callbacks = this.#callbacks;
+    this.#callbacks = [];
+    for (const { scheduled } of callbacks) this.#owner.enqueue(scheduled);
+    this.#settle?.();
+    this.#settle = null;
+  }
+}

@@ -1,0 +1,84 @@
+/** One iteration of a reactor: callbacks, then I/O, then timers; and all that waits for one. */
+import type { Selector } from '../selectors/selector.js';
+import { CallbackQueue } from './callbacks.js';
+import type { Report } from './errors.js';
+import { Timers } from './timers.js';
+import { Watchers } from './watchers.js';
+
+/** What other threads and signals leave for the reactor, waking it. */
+export interface Arrivals {
+  /** Whether something has come. */
+  readonly pending: boolean;
+  /** Delivers what has come. @returns how much that was. */
+  deliver(report: Report): number;
+}
+
+/** What the loop needs of the one who runs it. */
+export interface LoopOwner {
+  readonly report: Report;
+  /** Whether the run waits outside of any iteration: Node's loop is at work, or at rest. */
+  readonly waiting: boolean;
+  /** What keeps the process alive came or went. */
+  livenessChanged(): void;
+}
+
+export class Loop {
+  readonly callbacks = new CallbackQueue();
+  readonly timers = new Timers();
+  readonly watchers: Watchers;
+  readonly arrivals: Arrivals[] = [];
+  readonly report: Report;
+  /** Whether something else than watchers and timers keeps the process alive. */
+  kept = false;
+
+  constructor(selector: Selector<unknown>, owner: LoopOwner) {
+    this.report = owner.report;
+    this.watchers = new Watchers(selector, {
+      report: owner.report,
+      get waiting() {
+        return owner.waiting;
+      },
+      liveChanged: () => owner.livenessChanged(),
+    });
+  }
+
+  /** Monotonic, milliseconds. */
+  time(): number {
+    return performance.now();
+  }
+
+  /** Whether there is something to do without waiting. */
+  get busy(): boolean {
+    if (this.callbacks.size > 0 || this.watchers.pending) return true;
+    for (const arrival of this.arrivals) if (arrival.pending) return true;
+    return false;
+  }
+
+  /** Milliseconds until the earliest timer; Infinity where there is none. */
+  get untilTimer(): number {
+    const { next } = this.timers;
+    return next === Number.POSITIVE_INFINITY ? next : Math.max(0, next - this.time());
+  }
+
+  /**
+   * @param limit - milliseconds to wait at most, where there is nothing to do.
+   * @param between - called before the wait where a callback ran: what it left to promises comes before that.
+   * @returns whether anything ran.
+   */
+  iterate(limit: number, between: () => void): boolean {
+    const { callbacks, timers, watchers, report } = this;
+    let ran = callbacks.run(report);
+    for (const arrival of this.arrivals) if (arrival.pending) ran += arrival.deliver(report);
+    if (ran > 0) between();
+    watchers.apply();
+    ran += watchers.wait(limit === 0 || this.busy ? 0 : Math.min(limit, this.untilTimer));
+    if (timers.size > 0) ran += timers.run(this.time(), report);
+    return ran > 0;
+  }
+
+  close(): void {
+    this.callbacks.clear();
+    this.timers.clear();
+    this.watchers.close();
+  }
+}

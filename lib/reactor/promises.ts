@@ -1,0 +1,81 @@
+/** Promises in a blocking run: Node moves them between its own callbacks, and in such a run there are none. */
+import { StateError } from '../native/errors.js';
+import { uncaught } from './errors.js';
+
+type Tick = () => void;
+
+/** Node's own function between two callbacks: runs what process.nextTick() queued, then promise reactions. */
+function tickOfNode(): Tick | null {
+  const { _tickCallback: tick } = process as NodeJS.Process & { _tickCallback?: Tick };
+  return typeof tick === 'function' ? tick.bind(process) : null;
+}
+
+const tick = tickOfNode();
+
+/**
+ * Whether promises can be moved from here. Not inside a promise reaction, nor at the top level of an ES module, which
+ * Node runs in one: the queue of reactions is at work then, and does not begin anew.
+ */
+function canMove(): boolean {
+  if (tick === null) return false;
+  let moved = false;
+  Promise.resolve().then(() => {
+    moved = true;
+  });
+  move();
+  return moved;
+}
+
+/** Runs every tick and promise reaction that is due. What one throws is an uncaught exception. */
+function move(): void {
+  for (;;) {
+    try {
+      tick?.();
+      return;
+    } catch (error) {
+      uncaught(error);
+    }
+  }
+}
+
+/** What a reactor knows of the promises that wait for it. */
+export class PromiseWork {
+  #waiting = 0;
+  #standing = false;
+
+  /** A promise begins to wait for something of the reactor. @throws StateError `ERR_IN_MICROTASK`. */
+  begin(): void {
+    if (this.#standing) throw inMicrotask();
+    this.#waiting++;
+  }
+
+  end(): void {
+    this.#waiting--;
+  }
+
+  /**
+   * A blocking run begins.
+   *
+   * @param needed - whether it is for the sake of a promise.
+   * @returns what moves promises in it.
+   * @throws StateError `ERR_IN_MICROTASK`: they cannot be moved here, and there are some.
+   */
+  enter(needed: boolean): () => void {
+    if (canMove()) return move;
+    if (needed || this.#waiting > 0) throw inMicrotask();
+    this.#standing = true;
+    return () => {};
+  }
+
+  leave(): void {
+    this.#standing = false;
+  }
+}
+
+function inMicrotask(): StateError {
+  return new StateError(
+    'ERR_IN_MICROTASK',
+    'a blocking run cannot move promises from inside a promise reaction or the top level of an ES module: ' +
+      'use `await reactor.run()`, or call it from setImmediate()',
+  );
+}

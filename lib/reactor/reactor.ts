@@ -1,0 +1,390 @@
+/** A single-threaded reactor over one selector. */
+import { checkFunction, checkObject, checkSignal, milliseconds, NO_LIMIT } from '../arguments.js';
+import type { FileLike } from '../files.js';
+import { invalidType, invalidValue, outOfRange, StateError } from '../native/errors.js';
+import type { RegisterOptions } from '../selectors/capabilities.js';
+import { DefaultSelector } from '../selectors/default.js';
+import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
+import { Selector } from '../selectors/selector.js';
+import { holdThread } from './blocking.js';
+import { Callback, type Handle, type Runnable } from './callbacks.js';
+import { type ErrorHandler, reporter } from './errors.js';
+import { Future, type FutureOwner } from './future.js';
+import { Hosting } from './hosting.js';
+import { Loop } from './loop.js';
+import { PromiseWork } from './promises.js';
+import { Timer, type TimerHandle, type TimerOwner } from './timers.js';
+import type { Watcher, WatcherCallback } from './watcher.js';
+
+export interface ReactorOptions {
+  /** Becomes the reactor's, which closes it; a {@link DefaultSelector} where it is left out. */
+  readonly selector?: Selector<unknown>;
+  /** Takes what callbacks throw. Left out, that is an 'uncaughtException' of the process. */
+  readonly onError?: ErrorHandler;
+}
+
+/**
+ * A single-threaded reactor over one selector. Two ways to run it:
+ *
+ * - hosted: `await reactor.run()`. It lives inside of Node's loop; timers, promises, fs and net all go on.
+ * - blocking: `runForever()`, `runUntilComplete()`, `runOnce()`. It owns the thread, as in C or Python: lowest latency;
+ *   Node's own I/O stands still meanwhile. For workers, scripts, benchmarks.
+ *
+ * One iteration: callbacks that were queued before it, then I/O, then due timers; what they queue waits for the next.
+ * A callback that throws goes to `onError`; nothing else is lost, and the loop goes on. Callbacks of watchers, timers and
+ * `callSoon` run in the asynchronous context (AsyncLocalStorage) in which they were set.
+ *
+ * After `close()` what would begin something throws a {@link StateError} `ERR_CLOSED`.
+ *
+ * @example
+ * ```ts
+ * const reactor = new Reactor();
+ * reactor.watch(fd, EVENT_READ, () => …);
+ * reactor.callLater(1000, () => reactor.stop());
+ * await reactor.run();
+ * reactor.close();
+ * ```
+ */
+export class Reactor implements Disposable {
+  /** What waits. It is the reactor's: nobody else may register with it or wait for it. */
+  readonly selector: Selector<unknown>;
+  readonly #loop: Loop;
+  readonly #promises = new PromiseWork();
+  readonly #timerOwner: TimerOwner;
+  readonly #futureOwner: FutureOwner;
+  #state: 'idle' | 'hosted' | 'blocking' | 'closed' = 'idle';
+  #stopping = false;
+  #hosting: Hosting | null = null;
+  #onHostingEnd: (error?: unknown) => void = () => {};
+  #referenced = true;
+
+  /** @throws TypeError: bad options. StateError `ERR_CLOSED`: the selector is closed. As {@link DefaultSelector}. */
+  constructor(options: ReactorOptions = {}) {
+    checkObject(options, 'options');
+    const { selector = new DefaultSelector<unknown>(), onError } = options;
+    if (!(selector instanceof Selector)) throw invalidType('options.selector', 'a Selector', selector);
+    if (onError !== undefined) checkFunction(onError, 'options.onError');
+    if (selector.closed) throw new StateError('ERR_CLOSED', 'the selector is closed');
+    this.selector = selector;
+    const report = reporter(onError);
+    const isWaiting = () => this.#hosting?.resting === true;
+    this.#loop = new Loop(selector, {
+      report,
+      get waiting() {
+        return isWaiting();
+      },
+      livenessChanged: () => this.#hosting?.update(),
+    });
+    this.#timerOwner = {
+      moveTimer: (timer, delay) => {
+        this.#checkOpen();
+        this.#loop.timers.remove(timer);
+        timer.when = this.#dueIn(delay);
+        this.#setTimer(timer);
+      },
+      removeTimer: (timer) => {
+        this.#loop.timers.remove(timer);
+        this.#hosting?.update();
+      },
+    };
+    this.#futureOwner = {
+      reactor: this,
+      report,
+      promises: this.#promises,
+      enqueue: (callback) => this.#enqueue(callback),
+    };
+  }
+
+  get state(): 'idle' | 'hosted' | 'blocking' | 'closed' {
+    return this.#state;
+  }
+
+  /** The reactor's clock: monotonic, milliseconds, fractional. */
+  time(): number {
+    return this.#loop.time();
+  }
+
+  /** Runs a callback in the next iteration; callbacks run in the order in which they were queued. */
+  callSoon<A extends unknown[]>(callback: (...args: A) => void, ...args: A): Handle {
+    this.#checkOpen();
+    checkFunction(callback, 'callback');
+    const handle = new Callback(callback, args);
+    this.#enqueue(handle);
+    return handle;
+  }
+
+  /**
+   * Runs a callback once, `delay` milliseconds from now. Never early; equal due times run in the order in which they were
+   * set. A delay that is negative or 0 is due in the next iteration.
+   *
+   * @throws TypeError: no function, no number. RangeError: the delay is not finite.
+   */
+  callLater<A extends unknown[]>(delay: number, callback: (...args: A) => void, ...args: A): TimerHandle {
+    return this.#callAt(() => this.#dueIn(delay), callback, args);
+  }
+
+  /** The same, at `when` on the reactor's clock. */
+  callAt<A extends unknown[]>(when: number, callback: (...args: A) => void, ...args: A): TimerHandle {
+    return this.#callAt(() => finite(when, 'when'), callback, args);
+  }
+
+  /**
+   * Calls back when a descriptor is ready. Each direction of a descriptor has one watcher; those of one descriptor share
+   * mode and exclusiveness.
+   *
+   * @param callback - gets what holds of what was asked for, ERROR, HANGUP and INVALID; after INVALID, which says that
+   * the descriptor was found closed, it is not called again.
+   * @throws as `selector.register`. StateError `ERR_ALREADY_REGISTERED`: a direction is taken; `ERR_UNSUPPORTED`: also
+   * another mode than that of the descriptor's other watcher.
+   */
+  watch(file: FileLike, events: number, callback: WatcherCallback, options?: RegisterOptions): Watcher {
+    this.#checkOpen();
+    return this.#loop.watchers.watch(file, events, callback, options);
+  }
+
+  /** Calls back while a file is readable; in place of the callback before. @throws as {@link Reactor.watch}. */
+  addReader<A extends unknown[]>(file: FileLike, callback: (...args: A) => void, ...args: A): void {
+    this.#addDirection(EVENT_READ, file, callback, args);
+  }
+
+  /** @returns whether `addReader` had set a callback. */
+  removeReader(file: FileLike): boolean {
+    return this.#loop.watchers.removeDirection(file, EVENT_READ);
+  }
+
+  /** Calls back while a file is writable; in place of the callback before. @throws as {@link Reactor.watch}. */
+  addWriter<A extends unknown[]>(file: FileLike, callback: (...args: A) => void, ...args: A): void {
+    this.#addDirection(EVENT_WRITE, file, callback, args);
+  }
+
+  /** @returns whether `addWriter` had set a callback. */
+  removeWriter(file: FileLike): boolean {
+    return this.#loop.watchers.removeDirection(file, EVENT_WRITE);
+  }
+
+  /** A result that is set by `setResult` or `setException`, and delivered by this reactor. */
+  createFuture<T>(): Future<T> {
+    return new Future<T>(this.#futureOwner);
+  }
+
+  /**
+   * Runs inside of Node's loop until `stop()`.
+   *
+   * @param options.signal - ends the run; the promise is then rejected with its reason.
+   * @throws (rejects) StateError `ERR_RUNNING`, `ERR_CLOSED`; `ERR_HOSTED`: the selector is waited for already.
+   * SystemError: the wait itself failed.
+   */
+  async run(options: { signal?: AbortSignal } = {}): Promise<void> {
+    checkObject(options, 'options');
+    const { signal } = options;
+    checkSignal(signal);
+    this.#checkIdle();
+    signal?.throwIfAborted();
+    let end: (error?: unknown) => void = () => {};
+    const ended = new Promise<void>((resolve, reject) => {
+      end = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    this.#host(end);
+    const abort = () => this.#endHosting(signal?.reason);
+    signal?.addEventListener('abort', abort);
+    try {
+      await ended;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /**
+   * Runs on this thread until `stop()`. `worker.terminate()` ends it, too.
+   *
+   * @throws StateError `ERR_RUNNING`: a reactor holds the thread; `ERR_CLOSED`; `ERR_IN_MICROTASK`: a promise waits for
+   * the reactor, and cannot be moved from here. SystemError: the wait itself failed.
+   */
+  runForever(): void {
+    this.#block(false, Number.POSITIVE_INFINITY, false);
+  }
+
+  /**
+   * Runs on this thread until a future, promise or other thenable is done.
+   *
+   * @returns its result.
+   * @throws what it is rejected with. TypeError: no thenable, or another reactor's future. StateError
+   * `ERR_INVALID_STATE`: the reactor was stopped before, and the awaitable waits on; and as {@link Reactor.runForever}.
+   */
+  runUntilComplete<T>(awaitable: PromiseLike<T>): T {
+    this.#checkIdle();
+    const future = this.#futureOf(awaitable);
+    const stop = () => this.stop();
+    future.addDoneCallback(stop);
+    try {
+      this.#block(future !== awaitable, Number.POSITIVE_INFINITY, false);
+    } finally {
+      future.removeDoneCallback(stop);
+    }
+    if (future.done()) return future.result();
+    throw new StateError('ERR_INVALID_STATE', 'the reactor was stopped before the awaitable was done');
+  }
+
+  /**
+   * One iteration on this thread.
+   *
+   * @param timeout - milliseconds to wait at most; none: until something happens.
+   * @throws as {@link Reactor.runForever}.
+   */
+  runOnce(timeout?: number | null): void {
+    const limit = milliseconds(timeout);
+    this.#block(false, limit === NO_LIMIT ? Number.POSITIVE_INFINITY : limit, true);
+  }
+
+  /** Ends the run, when the iteration in progress is complete. Of an idle reactor: the next run, after one iteration. */
+  stop(): void {
+    if (this.#state === 'closed') return;
+    this.#stopping = true;
+    if (this.#hosting?.resting === true) this.#endHosting();
+  }
+
+  /** Whether live watchers, timers and a message handler keep the process alive while this is hosted: the default. */
+  ref(): this {
+    return this.#setReferenced(true);
+  }
+
+  unref(): this {
+    return this.#setReferenced(false);
+  }
+
+  /**
+   * Forgets callbacks, timers and watchers, and closes the selector. Descriptors stay open. Again: nothing.
+   *
+   * @throws StateError `ERR_RUNNING`.
+   */
+  close(): void {
+    if (this.#state === 'closed') return;
+    if (this.#state !== 'idle') throw this.#running('close it after stop()');
+    this.#state = 'closed';
+    this.#loop.close();
+    this.selector.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #enqueue(callback: Runnable): void {
+    if (this.#state === 'closed') return;
+    this.#loop.callbacks.push(callback);
+    this.#hosting?.wake();
+  }
+
+  #callAt<A extends unknown[]>(when: () => number, callback: (...args: A) => void, args: A): TimerHandle {
+    this.#checkOpen();
+    checkFunction(callback, 'callback');
+    const run = args.length === 0 ? (callback as () => void) : () => callback(...args);
+    const timer = new Timer(this.#timerOwner, when(), run);
+    this.#setTimer(timer);
+    return timer;
+  }
+
+  #setTimer(timer: Timer): void {
+    this.#loop.timers.add(timer);
+    this.#hosting?.update();
+  }
+
+  #dueIn(delay: number): number {
+    return this.#loop.time() + finite(delay, 'delay');
+  }
+
+  #addDirection<A extends unknown[]>(
+    events: number,
+    file: FileLike,
+    callback: (...args: A) => void,
+    args: A,
+  ): void {
+    this.#checkOpen();
+    checkFunction(callback, 'callback');
+    this.#loop.watchers.setDirection(file, events, () => callback(...args));
+  }
+
+  /** The awaitable itself, or a future of ours that does what it does. */
+  #futureOf<T>(awaitable: PromiseLike<T>): Future<T> {
+    if (awaitable instanceof Future) {
+      if (awaitable.reactor === this) return awaitable;
+      throw invalidValue('awaitable', "this reactor's future", awaitable);
+    }
+    if (typeof awaitable?.then !== 'function') {
+      throw invalidType('awaitable', 'a Future, a promise or another thenable', awaitable);
+    }
+    const future = this.createFuture<T>();
+    // The error of a promise is its owner's, who may be told when nobody here waits for it any more.
+    future.addDoneCallback(() => {});
+    awaitable.then(
+      (value) => future.setResult(value),
+      (error: unknown) => future.setException(error),
+    );
+    return future;
+  }
+
+  #host(end: (error?: unknown) => void): void {
+    this.#onHostingEnd = end;
+    this.#hosting = new Hosting(
+      this.#loop,
+      this.selector,
+      () => this.#stopping,
+      (error) => this.#endHosting(error),
+      this.#referenced,
+    );
+    this.#state = 'hosted';
+  }
+
+  #endHosting(error?: unknown): void {
+    if (this.#hosting === null) return;
+    this.#hosting.close();
+    this.#hosting = null;
+    this.#state = 'idle';
+    this.#stopping = false;
+    this.#onHostingEnd(error);
+  }
+
+  /** @param awaited - whether the run is for the sake of a promise. */
+  #block(awaited: boolean, limit: number, once: boolean): void {
+    this.#checkIdle();
+    holdThread(() => {
+      this.#state = 'blocking';
+      try {
+        const movePromises = this.#promises.enter(awaited);
+        do {
+          this.#loop.iterate(this.#stopping ? 0 : limit, movePromises);
+          movePromises();
+        } while (!this.#stopping && !once);
+      } finally {
+        this.#promises.leave();
+        this.#stopping = false;
+        this.#state = 'idle';
+      }
+    });
+  }
+
+  #setReferenced(referenced: boolean): this {
+    this.#referenced = referenced;
+    if (this.#hosting !== null) this.#hosting.referenced = referenced;
+    return this;
+  }
+
+  #checkOpen(): void {
+    if (this.#state === 'closed') throw new StateError('ERR_CLOSED', 'the reactor is closed');
+  }
+
+  #checkIdle(): void {
+    this.#checkOpen();
+    if (this.#state !== 'idle') throw this.#running('it runs once at a time');
+  }
+
+  #running(hint: string): StateError {
+    return new StateError('ERR_RUNNING', `the reactor is running (${this.#state}): ${hint}`);
+  }
+}
+
+function finite(value: number, name: string): number {
+  if (typeof value !== 'number') throw invalidType(name, 'a number of milliseconds', value);
+  if (!Number.isFinite(value)) throw outOfRange(name, 'a finite number of milliseconds', value);
+  return value;
+}

@@ -1,0 +1,165 @@
+/** A descriptor with those who wait for it: up to one for each direction, which share one registration. */
+
+import type { FileLike } from '../files.js';
+import { StateError } from '../native/errors.js';
+import { isOneshot, type TriggerMode } from '../selectors/capabilities.js';
+import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, namesOf } from '../selectors/events.js';
+import type { Report } from './errors.js';
+import type { FileWatcher } from './watcher.js';
+
+/** What a file needs of the table it stands in. */
+export interface FileOwner {
+  /** Refuses what the backend cannot report. */
+  check(events: number, file: WatchedFile): void;
+  /** What is wanted of a file is no longer what its registration says. */
+  changed(file: WatchedFile): void;
+  /** Nobody waits for it any more. */
+  abandoned(file: WatchedFile): void;
+  /** A watcher that is called again in the next iteration. */
+  again(watcher: FileWatcher): void;
+  readonly report: Report;
+  /** So many more watchers keep the process alive. */
+  live(more: number): void;
+}
+
+export class WatchedFile {
+  /** What the selector was told; 0: it does not know the file. */
+  registered = 0;
+  /** Whether the registration is oneshot and has fired, or is to be reported again. */
+  muted = false;
+  /** Whether it is on the list of those whose registration is to be changed. */
+  changing = false;
+  // Replaced and never changed: whoever walks it may be called by what changes it.
+  #watchers: readonly FileWatcher[] = [];
+
+  constructor(
+    readonly file: FileLike,
+    readonly fd: number,
+    readonly mode: TriggerMode,
+    readonly exclusive: boolean,
+    private readonly owner: FileOwner,
+  ) {}
+
+  get empty(): boolean {
+    return this.#watchers.length === 0;
+  }
+
+  /** What those who wait, and were not told yet, wait for. */
+  get wanted(): number {
+    let events = 0;
+    for (const watcher of this.#watchers) if (!watcher.fired) events |= watcher.events;
+    return events;
+  }
+
+  /** Whoever waits for one of `events`. */
+  find(events: number): FileWatcher | undefined {
+    return this.#watchers.find((watcher) => (watcher.events & events) !== 0);
+  }
+
+  /** Adds a watcher, in place of another. */
+  add(watcher: FileWatcher, replaced?: FileWatcher): void {
+    this.#watchers = [...this.#watchers.filter((other) => other !== replaced), watcher];
+    if (replaced !== undefined) this.#retire(replaced);
+    this.owner.live(1);
+    if (this.registered !== 0) this.owner.changed(this);
+  }
+
+  modify(watcher: FileWatcher, events: number): void {
+    this.owner.check(events, this);
+    const other = this.#watchers.find((one) => one !== watcher && (one.events & events) !== 0);
+    if (other !== undefined) throw taken(this.fd, other.events & events);
+    if (watcher.events === events) return;
+    watcher.events = events;
+    this.owner.changed(this);
+  }
+
+  rearm(watcher: FileWatcher, calling: boolean): void {
+    if (this.mode === 'level') return;
+    if (this.mode === 'edge' && calling) {
+      this.owner.again(watcher);
+      return;
+    }
+    watcher.fired = false;
+    this.muted = true;
+    this.owner.changed(this);
+  }
+
+  remove(watcher: FileWatcher): void {
+    this.#watchers = this.#watchers.filter((other) => other !== watcher);
+    this.#retire(watcher);
+    if (this.empty) this.owner.abandoned(this);
+    else this.owner.changed(this);
+  }
+
+  referenceChanged(referenced: boolean): void {
+    this.owner.live(referenced ? 1 : -1);
+  }
+
+  /** Tells whom it concerns. @returns whether that was anybody. */
+  deliver(events: number, batch: number): boolean {
+    const watchers = this.#watchers;
+    if (isOneshot(this.mode)) {
+      this.muted = true;
+      const told = this.#deliverEach(watchers, events, batch);
+      if (this.wanted !== 0) this.owner.changed(this);
+      return told;
+    }
+    const [only] = watchers;
+    if (watchers.length > 1 || only === undefined) return this.#deliverEach(watchers, events, batch);
+    return this.deliverTo(only, events, batch);
+  }
+
+  deliverTo(watcher: FileWatcher, events: number, batch: number): boolean {
+    try {
+      return watcher.deliver(events, batch);
+    } catch (error) {
+      this.#report(error);
+      return true;
+    }
+  }
+
+  /** The descriptor was found closed: tells everybody, for the last time. */
+  lose(events: number): void {
+    const watchers = this.#watchers;
+    this.#watchers = [];
+    for (const watcher of watchers) {
+      if (watcher.active && watcher.referenced) this.owner.live(-1);
+      try {
+        watcher.lose(events | EVENT_INVALID | (watcher.events & (EVENT_READ | EVENT_WRITE)));
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  /** The descriptor is being closed by its owner, or the reactor is: nobody is told but those who asked for that. */
+  forget(): void {
+    const watchers = this.#watchers;
+    this.#watchers = [];
+    for (const watcher of watchers) this.#retire(watcher);
+    for (const watcher of watchers) watcher.kind.onLost?.();
+  }
+
+  #deliverEach(watchers: readonly FileWatcher[], events: number, batch: number): boolean {
+    let told = false;
+    for (const watcher of watchers) if (this.deliverTo(watcher, events, batch)) told = true;
+    return told;
+  }
+
+  #report(error: unknown): void {
+    const { fd } = this;
+    this.owner.report(error, { message: `the watcher of descriptor ${fd} threw`, source: 'watcher', fd });
+  }
+
+  #retire(watcher: FileWatcher): void {
+    watcher.active = false;
+    if (watcher.referenced) this.owner.live(-1);
+  }
+}
+
+export function taken(fd: number, events: number): StateError {
+  return new StateError(
+    'ERR_ALREADY_REGISTERED',
+    `descriptor ${fd} has a watcher for ${namesOf(events)} already: close it, or modify it`,
+  );
+}

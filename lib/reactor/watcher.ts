@@ -1,0 +1,147 @@
+/** Somebody who waits for events of a descriptor. */
+import { AsyncResource } from 'node:async_hooks';
+import { StateError } from '../native/errors.js';
+import { isOneshot } from '../selectors/capabilities.js';
+import { FAILURES } from '../selectors/events.js';
+import type { WatchedFile } from './watched-file.js';
+
+/** A callback for events of a descriptor. */
+export interface Watcher extends Disposable {
+  readonly fd: number;
+  /** What it waits for. */
+  readonly events: number;
+  /** Whether it still may be called: it was not closed, nor was its descriptor found closed. */
+  readonly active: boolean;
+  /** Waits for something else. @throws as `reactor.watch`; StateError `ERR_CLOSED`: it is not active. */
+  modify(events: number): void;
+  /**
+   * Arms a oneshot watcher again. An edge-triggered one is told again what still holds: called in its own callback, which
+   * has used up its time, in the next iteration.
+   *
+   * @throws StateError `ERR_CLOSED`: it is not active.
+   */
+  rearm(): void;
+  /** Keeps the process alive while it is active and its reactor hosted: the default. */
+  ref(): this;
+  unref(): this;
+  /** Waits no more. An event that was found already is not delivered. Again: nothing. */
+  close(): void;
+}
+
+export type WatcherCallback = (events: number, watcher: Watcher) => void;
+
+/** How a watcher came to be. */
+export interface WatcherKind {
+  /** Set by `addReader` or `addWriter`, which replace it. */
+  readonly replaceable?: boolean;
+  /** Told that the descriptor was closed by its owner. */
+  readonly onLost?: () => void;
+}
+
+/** A watcher as its file sees it; the callback runs in the asynchronous context in which it was set. */
+export class FileWatcher extends AsyncResource implements Watcher {
+  events: number;
+  active = true;
+  /** A oneshot watcher that was called and waits to be armed again. */
+  fired = false;
+  /** Whether it keeps the process alive. */
+  referenced = true;
+  /** The batch in which it was set, or was called last: it gets nothing (more) of that. */
+  batch: number;
+  readonly kind: WatcherKind;
+  readonly #file: WatchedFile;
+  readonly #callback: WatcherCallback;
+  readonly #oneshot: boolean;
+  #calling = false;
+  #last = 0;
+
+  constructor(
+    file: WatchedFile,
+    events: number,
+    callback: WatcherCallback,
+    kind: WatcherKind,
+    batch: number,
+  ) {
+    super('iomux.Watcher');
+    this.#file = file;
+    this.events = events;
+    this.#callback = callback;
+    this.kind = kind;
+    this.#oneshot = isOneshot(file.mode);
+    this.batch = batch;
+  }
+
+  get fd(): number {
+    return this.#file.fd;
+  }
+
+  modify(events: number): void {
+    this.#checkActive();
+    this.#file.modify(this, events);
+  }
+
+  rearm(): void {
+    this.#checkActive();
+    this.#file.rearm(this, this.#calling);
+  }
+
+  ref(): this {
+    return this.#setReferenced(true);
+  }
+
+  unref(): this {
+    return this.#setReferenced(false);
+  }
+
+  close(): void {
+    if (this.active) this.#file.remove(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Calls back with what of `events` concerns it. @returns whether that was anything. */
+  deliver(events: number, batch: number): boolean {
+    const found = events & (this.events | FAILURES);
+    if (found === 0 || !this.active || this.fired || this.batch === batch) return false;
+    this.batch = batch;
+    this.fired = this.#oneshot;
+    this.#last = found;
+    this.#call(found);
+    return true;
+  }
+
+  /** Calls back with what it was last told. */
+  deliverAgain(batch: number): boolean {
+    return this.#file.deliverTo(this, this.#last, batch);
+  }
+
+  /** Its descriptor was found closed: it is told so, and is active no more. */
+  lose(events: number): void {
+    if (!this.active) return;
+    this.active = false;
+    this.#call(events & (this.events | FAILURES));
+  }
+
+  #setReferenced(referenced: boolean): this {
+    if (this.referenced !== referenced) {
+      this.referenced = referenced;
+      if (this.active) this.#file.referenceChanged(referenced);
+    }
+    return this;
+  }
+
+  #call(events: number): void {
+    this.#calling = true;
+    try {
+      this.runInAsyncScope(this.#callback, undefined, events, this);
+    } finally {
+      this.#calling = false;
+    }
+  }
+
+  #checkActive(): void {
+    if (!this.active) throw new StateError('ERR_CLOSED', `the watcher of descriptor ${this.fd} is closed`);
+  }
+}

@@ -1,0 +1,303 @@
+/** Who waits for what: the watchers of a reactor by descriptor, and what its selector is told of them. */
+import { checkFunction } from '../arguments.js';
+import { descriptorOf, descriptorOrClosed, type FileLike } from '../files.js';
+import { type Holder, holders } from '../holders.js';
+import { StateError, SystemError } from '../native/errors.js';
+import {
+  checkEvents,
+  checkOptions,
+  checkSupported,
+  type RegisterOptions,
+} from '../selectors/capabilities.js';
+import { EVENT_INVALID } from '../selectors/events.js';
+import type { SelectorKey } from '../selectors/registry.js';
+import type { Selector } from '../selectors/selector.js';
+import { Socket } from '../sockets/socket.js';
+import type { Report } from './errors.js';
+import { taken, WatchedFile } from './watched-file.js';
+import { FileWatcher, type Watcher, type WatcherCallback, type WatcherKind } from './watcher.js';
+
+const BY_USER: WatcherKind = {};
+const REPLACEABLE: WatcherKind = { replaceable: true };
+/** What a system call says of a descriptor that is closed, or another's. */
+const GONE: ReadonlySet<string> = new Set(['EBADF', 'ENOENT']);
+
+/** What the watchers need of their reactor. */
+export interface WatchersOwner {
+  readonly report: Report;
+  /** Whether the reactor waits at this moment, so that a change must be applied at once. */
+  readonly waiting: boolean;
+  /** Whether watchers keep the process alive has changed. */
+  liveChanged(): void;
+}
+
+/**
+ * Registrations follow what is wanted: a change is noted, and applied just before the reactor waits, one system call for
+ * each descriptor however often it changed. Only what must not wait is done at once: a first registration, so that its
+ * errors are the caller's, and the last removal of a foreign descriptor, which its owner may close next.
+ */
+export class Watchers implements Holder {
+  /** How many keep the process alive. */
+  alive = 0;
+  readonly report: Report;
+  readonly #selector: Selector<unknown>;
+  readonly #owner: WatchersOwner;
+  readonly #files = new Map<number, WatchedFile>();
+  #changing: WatchedFile[] = [];
+  // Edge-triggered watchers that have used up their time: nothing will report them again.
+  #again: FileWatcher[] = [];
+  #batch = 0;
+  // Of this batch.
+  #told = 0;
+
+  constructor(selector: Selector<unknown>, owner: WatchersOwner) {
+    this.#selector = selector;
+    this.#owner = owner;
+    this.report = owner.report;
+    holders.add(this);
+  }
+
+  /** Whether somebody is to be called without waiting. */
+  get pending(): boolean {
+    return this.#again.length > 0;
+  }
+
+  watch(
+    file: FileLike,
+    events: number,
+    callback: WatcherCallback,
+    options?: RegisterOptions,
+    kind: WatcherKind = BY_USER,
+  ): Watcher {
+    checkEvents(events);
+    checkFunction(callback, 'callback');
+    const { mode, exclusive } = checkOptions(options);
+    const fd = descriptorOf(file);
+    const known = this.#find(fd, file);
+    const wanted = new WatchedFile(file, fd, mode ?? 'level', exclusive ?? false, this);
+    this.check(events, wanted);
+    if (known === undefined) return this.#addFirst(wanted, events, callback, kind);
+    if (known.mode !== wanted.mode || known.exclusive !== wanted.exclusive) {
+      if (!known.empty) throw unlike(known);
+      this.#drop(known);
+      return this.#addFirst(wanted, events, callback, kind);
+    }
+    const other = known.find(events);
+    if (other === undefined) return this.#add(known, events, callback, kind);
+    if (!this.#selector.isStale(fd)) throw taken(fd, other.events & events);
+    // The number was closed and is another file's by now; whoever waited for the old one is told by the next wait.
+    return this.#addFirst(wanted, events, callback, kind);
+  }
+
+  /** Sets the one callback of a direction, in place of the one before. */
+  setDirection(file: FileLike, events: number, callback: WatcherCallback): void {
+    const fd = descriptorOf(file);
+    const known = this.#find(fd, file);
+    const before = known?.find(events);
+    if (known === undefined || before?.kind.replaceable !== true) {
+      this.watch(file, events, callback, undefined, REPLACEABLE);
+      return;
+    }
+    this.#add(known, events, callback, REPLACEABLE, before);
+  }
+
+  /** @returns whether there was one. */
+  removeDirection(file: FileLike, events: number): boolean {
+    const watcher = this.#lookUp(file)?.find(events);
+    if (watcher?.kind.replaceable !== true) return false;
+    watcher.close();
+    return true;
+  }
+
+  /** Applies what changed, before a wait. */
+  apply(): void {
+    if (this.#changing.length === 0) return;
+    const changing = this.#changing;
+    this.#changing = [];
+    for (const file of changing) {
+      file.changing = false;
+      this.#apply(file);
+    }
+  }
+
+  /** Waits, and tells whom it concerns. @returns how many were told. */
+  wait(timeout: number | null): number {
+    this.#batch++;
+    this.#told = 0;
+    const again = this.#again;
+    if (again.length > 0) this.#again = [];
+    this.#selector.dispatch(timeout, this.#deliver);
+    for (const watcher of again) this.#tellAgain(watcher);
+    return this.#told;
+  }
+
+  close(): void {
+    holders.delete(this);
+    for (const file of [...this.#files.values()]) {
+      this.#files.delete(file.fd);
+      file.forget();
+    }
+    this.#changing = [];
+    this.#again = [];
+  }
+
+  /** A descriptor is being closed by its owner; the selector hears of it by itself. */
+  letGo(fd: number): void {
+    const file = this.#files.get(fd);
+    if (file === undefined) return;
+    this.#files.delete(fd);
+    file.forget();
+  }
+
+  /** The selector does. */
+  watchAgain(_fd: number): void {}
+
+  check(events: number, { mode, exclusive }: WatchedFile): void {
+    checkEvents(events);
+    checkSupported(this.#selector.backend, this.#selector.capabilities, events, mode, exclusive);
+  }
+
+  changed(file: WatchedFile): void {
+    if (file.changing) return;
+    if (this.#owner.waiting) {
+      this.#apply(file);
+      return;
+    }
+    file.changing = true;
+    this.#changing.push(file);
+  }
+
+  abandoned(file: WatchedFile): void {
+    // A socket of ours leaves its selectors before it is closed, and is often watched again at once.
+    if (file.file instanceof Socket && file.mode === 'level') this.changed(file);
+    else this.#drop(file);
+  }
+
+  again(watcher: FileWatcher): void {
+    this.#again.push(watcher);
+  }
+
+  live(more: number): void {
+    this.alive += more;
+    this.#owner.liveChanged();
+  }
+
+  readonly #deliver = ({ fd, data: file }: SelectorKey<unknown>, events: number): void => {
+    if (!(file instanceof WatchedFile)) {
+      this.#refuseStranger(fd);
+    } else if ((events & EVENT_INVALID) !== 0) {
+      this.#told++;
+      this.#lose(file, events);
+    } else if (file.deliver(events, this.#batch)) {
+      this.#told++;
+    }
+  };
+
+  /** Nobody handles what was registered past the reactor; left alone, it would be ready for ever. */
+  #refuseStranger(fd: number): void {
+    this.#selector.unregister(fd);
+    const message = `descriptor ${fd} was registered with the selector of a reactor: use reactor.watch()`;
+    this.report(new StateError('ERR_UNSUPPORTED', message), { message, source: 'watcher', fd });
+  }
+
+  /** The file that is watched as `fd`, unless that number has become another's since. */
+  #find(fd: number, file: FileLike): WatchedFile | undefined {
+    const known = this.#files.get(fd);
+    if (known === undefined || known.file === file || typeof known.file === 'number') return known;
+    return descriptorOrClosed(known.file) === fd ? known : undefined;
+  }
+
+  /** The same for what may be closed by now. */
+  #lookUp(file: FileLike): WatchedFile | undefined {
+    const fd = descriptorOrClosed(file);
+    if (fd >= 0) return this.#files.get(fd);
+    for (const known of this.#files.values()) if (known.file === file) return known;
+    return undefined;
+  }
+
+  #addFirst(file: WatchedFile, events: number, callback: WatcherCallback, kind: WatcherKind): Watcher {
+    const { mode, exclusive } = file;
+    const watcher = new FileWatcher(file, events, callback, kind, this.#batch);
+    this.#selector.register(file.file, events, file, { mode, exclusive });
+    this.#files.set(file.fd, file);
+    file.add(watcher);
+    file.registered = events;
+    return watcher;
+  }
+
+  #add(
+    file: WatchedFile,
+    events: number,
+    callback: WatcherCallback,
+    kind: WatcherKind,
+    replaced?: FileWatcher,
+  ): Watcher {
+    const watcher = new FileWatcher(file, events, callback, kind, this.#batch);
+    file.add(watcher, replaced);
+    return watcher;
+  }
+
+  #tellAgain(watcher: FileWatcher): void {
+    if (watcher.deliverAgain(this.#batch)) this.#told++;
+  }
+
+  #apply(file: WatchedFile): void {
+    if (this.#files.get(file.fd) !== file) return;
+    const { fd, wanted, mode, exclusive } = file;
+    try {
+      if (file.empty) {
+        this.#drop(file);
+        return;
+      }
+      if (wanted === 0) {
+        // Each was told, so the registration is mute; if not, it would report to nobody.
+        if (!file.muted && file.registered !== 0) {
+          this.#selector.unregister(fd);
+          file.registered = 0;
+        }
+        return;
+      }
+      if (file.registered === 0) this.#selector.register(file.file, wanted, file, { mode, exclusive });
+      else if (file.registered !== wanted) this.#selector.modify(fd, wanted, file);
+      else if (file.muted) this.#selector.rearm(fd);
+      file.registered = wanted;
+      file.muted = false;
+    } catch (error) {
+      this.#failed(file, error);
+    }
+  }
+
+  /** The kernel refused a change: the descriptor was closed behind our back, or there is no memory. */
+  #failed(file: WatchedFile, error: unknown): void {
+    const { fd } = file;
+    if (error instanceof SystemError && GONE.has(error.code)) {
+      this.#drop(file);
+      this.#lose(file, EVENT_INVALID);
+      return;
+    }
+    this.report(error, { message: `descriptor ${fd} cannot be watched as wanted`, source: 'watcher', fd });
+    // The next wait tries again.
+    if (!file.changing) this.#changing.push(file);
+    file.changing = true;
+  }
+
+  #lose(file: WatchedFile, events: number): void {
+    if (this.#files.get(file.fd) === file) this.#files.delete(file.fd);
+    file.registered = 0;
+    file.lose(events);
+  }
+
+  #drop(file: WatchedFile): void {
+    if (this.#files.get(file.fd) !== file) return;
+    this.#files.delete(file.fd);
+    if (file.registered !== 0) this.#selector.unregister(file.fd);
+    file.registered = 0;
+  }
+}
+
+function unlike({ fd, mode, exclusive }: WatchedFile): StateError {
+  return new StateError(
+    'ERR_UNSUPPORTED',
+    `the watchers of descriptor ${fd} share one registration: ${mode}${exclusive ? ', exclusive' : ''}`,
+  );
+}

@@ -1,0 +1,100 @@
+/** `selector.selectAsync`: a wait that leaves the thread to Node's loop. */
+import { NO_LIMIT } from '../arguments.js';
+import { StateError } from '../native/errors.js';
+import type { Delivery } from './delivery.js';
+import { type Host, hosted } from './host.js';
+import type { ReadyKey } from './selector.js';
+
+interface Waiter<T> {
+  /** On the clock of `performance.now()`. */
+  readonly until: number;
+  resolve(ready: ReadyKey<T>[]): void;
+  reject(reason: unknown): void;
+}
+
+/**
+ * The loop goes on waiting after a wait has ended, for the next one usually follows in a promise reaction; it leaves when
+ * none does.
+ */
+export class AsyncWait<T> {
+  readonly #delivery: Delivery<T>;
+  readonly #host: Host;
+  #waiter: Waiter<T> | null = null;
+  #waiting = false;
+
+  constructor(delivery: Delivery<T>, host: Host) {
+    this.#delivery = delivery;
+    this.#host = host;
+  }
+
+  /** @param limit - milliseconds, or NO_LIMIT. */
+  async begin(limit: number, signal: AbortSignal | undefined): Promise<ReadyKey<T>[]> {
+    if (this.#waiter !== null) {
+      throw new StateError('ERR_RUNNING', 'a selectAsync() of this selector is under way');
+    }
+    if (!this.#waiting && this.#host.started) throw hosted();
+    const until = limit === NO_LIMIT ? Number.POSITIVE_INFINITY : performance.now() + limit;
+    const ended = new Promise<ReadyKey<T>[]>((resolve, reject) => {
+      this.#waiter = { until, resolve, reject };
+    });
+    const abort = () => this.#settle()?.reject(signal?.reason);
+    signal?.addEventListener('abort', abort);
+    try {
+      this.#wait(limit);
+      return await ended;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Has the loop left, where nobody waits any more. @returns whether it has. */
+  leave(): boolean {
+    if (!this.#waiting || this.#waiter !== null) return false;
+    this.#waiting = false;
+    this.#host.stop();
+    return true;
+  }
+
+  close(): void {
+    this.#settle()?.reject(new StateError('ERR_CLOSED', 'the selector was closed'));
+  }
+
+  #wait(limit: number): void {
+    try {
+      if (!this.#waiting) {
+        this.#host.start(this.#turn);
+        this.#waiting = true;
+      }
+      this.#host.reference(true);
+      this.#host.deadline(limit);
+    } catch (error) {
+      this.#settle();
+      throw error;
+    }
+  }
+
+  readonly #turn = (): boolean => {
+    const waiter = this.#waiter;
+    if (waiter === null) {
+      this.leave();
+      return false;
+    }
+    const ready: ReadyKey<T>[] = [];
+    try {
+      this.#delivery.dispatch(0, (key, events) => ready.push([key, events]));
+    } catch (error) {
+      this.#settle()?.reject(error);
+      return true;
+    }
+    if (ready.length === 0 && !this.#delivery.woken && performance.now() < waiter.until) return false;
+    this.#settle()?.resolve(ready);
+    return true;
+  };
+
+  #settle(): Waiter<T> | null {
+    const waiter = this.#waiter;
+    this.#waiter = null;
+    if (this.#waiting) this.#host.reference(false);
+    return waiter;
+  }
+}

@@ -1,0 +1,171 @@
+// What both hosts share, and their functions for JavaScript; see host.h.
+#include "host.h"
+
+#include <cerrno>
+
+#include "arguments.h"
+#include "environment.h"
+#include "wait-set.h"
+
+namespace iomux {
+namespace {
+
+// Turns in a row before the loop goes on: a turn that follows at once spares a pass through libuv, but a
+// storm must not keep Node's timers from running.
+constexpr int kTurns = 16;
+
+// What a callback threw goes to the process's 'uncaughtException'. False where nothing was thrown: then
+// JavaScript may no longer run.
+bool RouteException(napi_env env) {
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  napi_value exception = nullptr;
+  if (!pending || napi_get_and_clear_last_exception(env, &exception) != napi_ok) return false;
+  return napi_fatal_exception(env, exception) == napi_ok;
+}
+
+Host* Find(const Environment& environment, int id) {
+  const WaitSet* set = environment.Find(id);
+  return set == nullptr ? nullptr : set->host();
+}
+
+// hostOpen(id, thread, turn) → 0; -ENOSYS where libuv cannot be had, or the set has no descriptor for it
+int Open(Environment& environment, int id, int thread, Napi::Function turn) {
+  WaitSet* set = environment.Find(id);
+  if (set == nullptr) return -EBADF;
+  if (set->host() != nullptr) return -EEXIST;
+  int status = -ENOSYS;
+  Host* host = thread != 0              ? NewThreadHost(environment.env(), *set, turn, &status)
+               : set->descriptor() >= 0 ? NewUvHost(environment.env(), *set, turn, &status)
+                                        : nullptr;
+  if (host == nullptr) return status;
+  set->set_host(host);
+  return 0;
+}
+
+// hostStart(id) → 0
+int Start(Environment& environment, int id) {
+  Host* host = Find(environment, id);
+  return host == nullptr ? -EBADF : host->Start();
+}
+
+// hostStop(id) → 0
+int Stop(Environment& environment, int id) {
+  Host* host = Find(environment, id);
+  if (host == nullptr) return -EBADF;
+  host->Stop();
+  return 0;
+}
+
+// hostDeadline(id, milliseconds) → 0. Negative: none.
+int SetDeadline(Environment& environment, int id, double milliseconds) {
+  Host* host = Find(environment, id);
+  if (host == nullptr) return -EBADF;
+  host->SetDeadline(milliseconds);
+  return 0;
+}
+
+// hostReference(id, on) → 0
+int Reference(Environment& environment, int id, int on) {
+  Host* host = Find(environment, id);
+  if (host == nullptr) return -EBADF;
+  host->Reference(on != 0);
+  return 0;
+}
+
+// uncaught(error): the process's 'uncaughtException', at once
+void Uncaught(Environment& environment, napi_value error) { napi_fatal_exception(environment.env(), error); }
+
+}  // namespace
+
+Host::Host(napi_env env, WaitSet& set, Napi::Function turn)
+    : env_(env), set_(&set), turn_(Napi::Persistent(turn)) {
+  napi_value name = nullptr;
+  napi_create_string_utf8(env, "iomux.Host", NAPI_AUTO_LENGTH, &name);
+  napi_async_init(env, nullptr, name, &context_);
+}
+
+Host::~Host() {
+  Napi::HandleScope scope(env_);
+  napi_async_destroy(env_, context_);
+}
+
+int Host::Start() {
+  if (started_) return 0;
+  // Node's loop may not watch a set that watches Node's loop.
+  int status = set_->WatchInterrupt(false);
+  if (status == 0) status = Watch();
+  if (status < 0) {
+    set_->WatchInterrupt(true);
+    return status;
+  }
+  started_ = true;
+  Rest();
+  return 0;
+}
+
+void Host::Stop() {
+  if (!started_) return;
+  started_ = false;
+  Unwatch();
+  if (resting_) set_->waker().Pause();
+  resting_ = false;
+  set_->WatchInterrupt(true);
+}
+
+void Host::Close() {
+  Stop();
+  set_ = nullptr;
+  Destroy();
+}
+
+// From now on a wake rings. One that came before is due.
+void Host::Rest() {
+  resting_ = true;
+  if (!set_->waker().Begin(true)) set_->waker().Ring();
+}
+
+void Host::TakeTurns() {
+  if (!started_) return;
+  resting_ = false;
+  for (int turns = 0; turns < kTurns; turns++) {
+    const Outcome outcome = Turn();
+    if (!started_) return;  // the turn stopped or closed this
+    if (outcome == Outcome::kDead) {
+      Stop();
+      return;
+    }
+    if (outcome == Outcome::kNothing && set_->waker().Begin(true)) {
+      resting_ = true;
+      Resume();
+      return;
+    }
+  }
+  // There is more. It is asked for again when the others of the loop have had their turn.
+  Rest();
+  set_->waker().Ring();
+  Resume();
+}
+
+Host::Outcome Host::Turn() {
+  Napi::HandleScope scope(env_);
+  napi_value receiver = nullptr, result = nullptr;
+  napi_get_global(env_, &receiver);
+  if (napi_make_callback(env_, context_, receiver, turn_.Value(), 0, nullptr, &result) != napi_ok) {
+    return RouteException(env_) ? Outcome::kAgain : Outcome::kDead;
+  }
+  bool again = false;
+  napi_get_value_bool(env_, result, &again);
+  return again ? Outcome::kAgain : Outcome::kNothing;
+}
+
+void RegisterHost(Napi::Object exports, Environment& environment) {
+  Export<Open>(exports, environment, "hostOpen");
+  Export<Start>(exports, environment, "hostStart");
+  Export<Stop>(exports, environment, "hostStop");
+  Export<SetDeadline>(exports, environment, "hostDeadline");
+  Export<Reference>(exports, environment, "hostReference");
+  Export<Uncaught>(exports, environment, "uncaught");
+}
+
+}  // namespace iomux

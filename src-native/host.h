@@ -1,0 +1,76 @@
+// Lets Node's loop wait for a set, in place of the thread.
+#pragma once
+
+#include <napi.h>
+
+#include "timeout.h"
+
+namespace iomux {
+
+class WaitSet;
+
+// Calls a JavaScript function, the turn, when there is something to do: the set has something to report, a
+// wake came, the deadline has passed, or the turn before asked for another. It harvests with a wait of no
+// time. A host belongs to its set, and frees itself when what it has at Node is gone.
+class Host {
+ public:
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  // Begins to wait. 0 or -errno.
+  int Start();
+  // Waits no more; Start begins anew.
+  void Stop();
+  // Ends for good, and frees itself, now or later. The set may be destroyed afterwards.
+  void Close();
+
+  // Has the turn called then, once. Negative: never.
+  virtual void SetDeadline(double milliseconds) = 0;
+  // Whether waiting keeps the process alive. At first it does not.
+  virtual void Reference(bool on) = 0;
+  // The registrations of the set, or the kernel's object behind its descriptor, have changed.
+  virtual void Changed() = 0;
+
+  bool started() const { return started_; }
+  // Whether it waits at this moment: a wake must ring.
+  bool resting() const { return resting_; }
+
+ protected:
+  Host(napi_env env, WaitSet& set, Napi::Function turn);
+  virtual ~Host();
+
+  // Begins and ends waiting, in whatever way.
+  virtual int Watch() = 0;
+  virtual void Unwatch() = 0;
+  // Takes back what is Node's, and deletes this.
+  virtual void Destroy() = 0;
+  // Waits on, after turns.
+  virtual void Resume() {}
+
+  // Calls the turn, again while it asks for that, but not for ever: the others of the loop want to live, too.
+  void TakeTurns();
+
+  // Outlives the Environment, which is gone before the last of a host is.
+  napi_env env() const { return env_; }
+  WaitSet* set() const { return set_; }
+
+ private:
+  enum class Outcome { kAgain, kNothing, kDead };
+
+  Outcome Turn();
+  void Rest();
+
+  const napi_env env_;
+  WaitSet* set_;  // null once it is closed
+  Napi::FunctionReference turn_;
+  napi_async_context context_ = nullptr;
+  bool started_ = false;
+  bool resting_ = false;
+};
+
+// On a uv_poll_t over the set's own descriptor. Null where libuv's functions are not to be had.
+Host* NewUvHost(napi_env env, WaitSet& set, Napi::Function turn, int* status);
+// On a thread that polls what the set watches.
+Host* NewThreadHost(napi_env env, WaitSet& set, Napi::Function turn, int* status);
+
+}  // namespace iomux
