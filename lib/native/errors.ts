@@ -6,6 +6,7 @@ const errnos: Readonly<Record<string, number>> = os.errno;
 
 export const EAGAIN: number = errnos['EAGAIN'] as number;
 export const EBADF: number = errnos['EBADF'] as number;
+export const ECANCELED: number = errnos['ECANCELED'] as number;
 export const EEXIST: number = errnos['EEXIST'] as number;
 export const EINPROGRESS: number = errnos['EINPROGRESS'] as number;
 export const ENAMETOOLONG: number = errnos['ENAMETOOLONG'] as number;

@@ -6,6 +6,8 @@ import type { RegisterOptions } from '../selectors/capabilities.js';
 import { DefaultSelector } from '../selectors/default.js';
 import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
 import { Selector } from '../selectors/selector.js';
+import type { Address } from '../sockets/address.js';
+import type { Socket } from '../sockets/socket.js';
 import { holdThread } from './blocking.js';
 import { Callback, type Handle, type Runnable } from './callbacks.js';
 import { type ErrorHandler, reporter } from './errors.js';
@@ -13,6 +15,7 @@ import { Future, type FutureOwner } from './future.js';
 import { Hosting } from './hosting.js';
 import { Loop } from './loop.js';
 import { PromiseWork } from './promises.js';
+import { type Received, SocketOperations } from './socket-operations.js';
 import { Timer, type TimerHandle, type TimerOwner } from './timers.js';
 import type { Watcher, WatcherCallback } from './watcher.js';
 
@@ -52,6 +55,7 @@ export class Reactor implements Disposable {
   readonly #promises = new PromiseWork();
   readonly #timerOwner: TimerOwner;
   readonly #futureOwner: FutureOwner;
+  readonly #sockets: SocketOperations;
   #state: 'idle' | 'hosted' | 'blocking' | 'closed' = 'idle';
   #stopping = false;
   #hosting: Hosting | null = null;
@@ -93,6 +97,12 @@ export class Reactor implements Disposable {
       promises: this.#promises,
       enqueue: (callback) => this.#enqueue(callback),
     };
+    this.#sockets = new SocketOperations({
+      watchers: this.#loop.watchers,
+      futures: this.#futureOwner,
+      report,
+      after: (delay, callback) => this.callLater(delay, callback),
+    });
   }
 
   get state(): 'idle' | 'hosted' | 'blocking' | 'closed' {
@@ -165,6 +175,56 @@ export class Reactor implements Disposable {
   /** A result that is set by `setResult` or `setException`, and delivered by this reactor. */
   createFuture<T>(): Future<T> {
     return new Future<T>(this.#futureOwner);
+  }
+
+  /**
+   * Accepts a connection. Out of descriptors one connection is closed unserved, which `onError` is told, and accepting is
+   * tried again after a pause of 5 ms to 1 s.
+   *
+   * This and the other operations are tried at once, and finished when the socket is ready; those of one direction one
+   * after the other, in the order of the calls. Cancelling one loses neither a byte nor a connection; closing the socket
+   * fails it with `ECANCELED`.
+   *
+   * @returns its exception: the SystemError of the call.
+   * @throws TypeError: bad arguments. StateError `ERR_ALREADY_REGISTERED`: a watcher has the direction; `ERR_CLOSED`.
+   */
+  sockAccept(socket: Socket): Future<Socket> {
+    this.#checkOpen();
+    return this.#sockets.accept(socket);
+  }
+
+  /** Connects. @throws as {@link Reactor.sockAccept}; the exception is the connection's own: `ECONNREFUSED`, … */
+  sockConnect(socket: Socket, address: Address): Future<void> {
+    this.#checkOpen();
+    return this.#sockets.connect(socket, address);
+  }
+
+  /** Receives what there is, up to the size of the buffer; 0 at the end of the stream. @throws as {@link Reactor.sockAccept}. */
+  sockRecv(socket: Socket, buffer: Uint8Array): Future<number> {
+    this.#checkOpen();
+    return this.#sockets.recv(socket, buffer);
+  }
+
+  /**
+   * Sends all of `data`, which must not change meanwhile. Where it fails or is cancelled, a part may have been sent.
+   *
+   * @throws as {@link Reactor.sockAccept}.
+   */
+  sockSendAll(socket: Socket, data: Uint8Array): Future<void> {
+    this.#checkOpen();
+    return this.#sockets.sendAll(socket, data);
+  }
+
+  /** Receives a datagram. @throws as {@link Reactor.sockAccept}. */
+  sockRecvFrom(socket: Socket, buffer: Uint8Array): Future<Received> {
+    this.#checkOpen();
+    return this.#sockets.recvFrom(socket, buffer);
+  }
+
+  /** Sends a datagram. @returns its length. @throws as {@link Reactor.sockAccept}. */
+  sockSendTo(socket: Socket, data: Uint8Array, address: Address): Future<number> {
+    this.#checkOpen();
+    return this.#sockets.sendTo(socket, data, address);
   }
 
   /**
@@ -262,6 +322,7 @@ export class Reactor implements Disposable {
     if (this.#state !== 'idle') throw this.#running('close it after stop()');
     this.#state = 'closed';
     this.#loop.close();
+    this.#sockets.close();
     this.selector.close();
   }
 

@@ -89,6 +89,12 @@ export class Watchers implements Holder {
     return this.#addFirst(wanted, events, callback, kind);
   }
 
+  /** @throws StateError `ERR_ALREADY_REGISTERED`: somebody waits for one of `events`. */
+  checkFree(file: FileLike, events: number): void {
+    const other = this.#lookUp(file)?.find(events);
+    if (other !== undefined) throw taken(other.fd, other.events & events);
+  }
+
   /** Sets the one callback of a direction, in place of the one before. */
   setDirection(file: FileLike, events: number, callback: WatcherCallback): void {
     const fd = descriptorOf(file);

@@ -81,7 +81,7 @@ export class Host {
 
   #openHost(): void {
     const { id, backend, descriptor } = this.#set;
-    const turn = () => this.#turn !== null && this.#turn();
+    const turn = () => this.#turn?.() ?? false;
     let status = wantsThread() || descriptor < 0 ? -ENOSYS : native.hostOpen(id, 0, turn);
     if (status === -ENOSYS) status = native.hostOpen(id, 1, turn);
     check(status, `${backend} host`);

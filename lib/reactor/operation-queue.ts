@@ -1,0 +1,144 @@
+/** Operations that wait for one direction of a socket, first come first served. */
+import { ECANCELED, SystemError } from '../native/errors.js';
+import type { Socket } from '../sockets/socket.js';
+import { Future, type FutureOwner } from './future.js';
+import type { Watcher } from './watcher.js';
+
+/** Not yet: when the socket is ready, or whatever it is, in so many milliseconds. */
+export class Wait {
+  constructor(readonly delay: number | null) {}
+}
+
+/** The operation would block. */
+export const PENDING = new Wait(null);
+
+/** Tries an operation: its result, or what it waits for. What it throws is the exception. */
+export type Attempt<T> = () => T | Wait;
+
+/** What a queue needs to wait. */
+export interface QueueOwner {
+  readonly futures: FutureOwner;
+  /** Has `onReady` called when the socket is ready, `onLost` when it is closed. */
+  watch(onReady: () => void, onLost: () => void): Watcher;
+  after(delay: number, callback: () => void): { cancel(): void };
+  /** Nothing waits any more. */
+  emptied(): void;
+}
+
+interface Operation {
+  readonly syscall: string;
+  /** @returns what it waits for; `null`: it is done. */
+  attempt(): Wait | null;
+  fail(error: unknown): void;
+}
+
+export class OperationQueue {
+  readonly #socket: Socket;
+  readonly #perTurn: number;
+  readonly #owner: QueueOwner;
+  readonly #operations: Operation[] = [];
+  #watcher: Watcher | null = null;
+  #pause: { cancel(): void } | null = null;
+
+  /** @param perTurn - how many operations may be done before others have their turn. */
+  constructor(socket: Socket, perTurn: number, owner: QueueOwner) {
+    this.#socket = socket;
+    this.#perTurn = perTurn;
+    this.#owner = owner;
+  }
+
+  /**
+   * Adds an operation, which has been tried, or is behind others.
+   *
+   * @param waitsFor - what it waits for.
+   */
+  add<T>(syscall: string, attempt: Attempt<T>, waitsFor: Wait): Future<T> {
+    const future: Future<T> = new Future<T>(this.#owner.futures, () => this.#remove(operation));
+    const operation: Operation = {
+      syscall,
+      attempt: () => {
+        const outcome = attempt();
+        if (outcome instanceof Wait) return outcome;
+        future.setResult(outcome);
+        return null;
+      },
+      fail: (error) => future.setException(error),
+    };
+    if (this.#operations.length === 0) this.#wait(waitsFor);
+    this.#operations.push(operation);
+    return future;
+  }
+
+  #wait({ delay }: Wait): void {
+    if (delay !== null) {
+      this.#watcher?.close();
+      this.#watcher = null;
+      this.#pause = this.#owner.after(delay, () => this.#resume());
+    } else {
+      this.#watcher ??= this.#owner.watch(
+        () => this.#serve(),
+        () => this.#lose(),
+      );
+    }
+  }
+
+  #resume(): void {
+    this.#pause = null;
+    this.#serve();
+  }
+
+  #serve(): void {
+    // A watcher that is active no more has found the descriptor closed: all fail, and nobody would call again.
+    for (let served = 0; served < this.#perTurn || this.#watcher?.active === false; served++) {
+      const [operation] = this.#operations;
+      if (operation === undefined) break;
+      let waitsFor: Wait | null = null;
+      try {
+        waitsFor = operation.attempt();
+      } catch (error) {
+        operation.fail(error);
+      }
+      if (waitsFor !== null) {
+        this.#waitOrFail(waitsFor);
+        return;
+      }
+      this.#operations.shift();
+    }
+    if (this.#operations.length === 0) this.#end();
+    else this.#waitOrFail(PENDING);
+  }
+
+  #waitOrFail(what: Wait): void {
+    try {
+      this.#wait(what);
+    } catch (error) {
+      this.#failAll(() => error);
+    }
+  }
+
+  #remove(operation: Operation): void {
+    const index = this.#operations.indexOf(operation);
+    if (index >= 0) this.#operations.splice(index, 1);
+    if (this.#operations.length === 0) this.#end();
+  }
+
+  /** The socket, or the reactor, is being closed. */
+  #lose(): void {
+    const fd = this.#socket.fileno();
+    const hint = 'the socket or its reactor was closed';
+    this.#failAll((syscall) => new SystemError(-ECANCELED, syscall, fd < 0 ? { hint } : { fd, hint }));
+  }
+
+  #failAll(errorOf: (syscall: string) => unknown): void {
+    for (const operation of this.#operations.splice(0)) operation.fail(errorOf(operation.syscall));
+    this.#end();
+  }
+
+  #end(): void {
+    this.#watcher?.close();
+    this.#watcher = null;
+    this.#pause?.cancel();
+    this.#pause = null;
+    this.#owner.emptied();
+  }
+}
