@@ -91,6 +91,13 @@ class UvHost final : public Host {
   }
 
  private:
+  void TakeTurns() {
+    for (int turns = 0; turns < kTurns; turns++) {
+      if (TakeTurn() != Outcome::kAgain) return;
+    }
+    Yield();
+  }
+
   uv_handle_t* Handle() { return reinterpret_cast<uv_handle_t*>(&poll_); }
 
   void EnvironmentEnds() {

@@ -10,10 +10,6 @@
 namespace iomux {
 namespace {
 
-// Turns in a row before the loop goes on: a turn that follows at once spares a pass through libuv, but a
-// storm must not keep Node's timers from running.
-constexpr int kTurns = 16;
-
 // What a callback threw goes to the process's 'uncaughtException'. False where nothing was thrown: then
 // JavaScript may no longer run.
 bool RouteException(napi_env env) {
@@ -125,38 +121,35 @@ void Host::Rest() {
   if (!set_->waker().Begin(true)) set_->waker().Ring();
 }
 
-void Host::TakeTurns() {
-  if (!started_) return;
+Host::Outcome Host::TakeTurn() {
+  if (!started_) return Outcome::kStopped;
   resting_ = false;
-  for (int turns = 0; turns < kTurns; turns++) {
-    const Outcome outcome = Turn();
-    if (!started_) return;  // the turn stopped or closed this
-    if (outcome == Outcome::kDead) {
-      Stop();
-      return;
-    }
-    if (outcome == Outcome::kNothing && set_->waker().Begin(true)) {
-      resting_ = true;
-      Resume();
-      return;
-    }
+  const Answer answer = Ask();
+  if (!started_) return Outcome::kStopped;  // by the turn
+  if (answer == Answer::kDead) {
+    Stop();
+    return Outcome::kStopped;
   }
-  // There is more. It is asked for again when the others of the loop have had their turn.
-  Rest();
-  set_->waker().Ring();
-  Resume();
+  if (answer == Answer::kAgain || !set_->waker().Begin(true)) return Outcome::kAgain;
+  resting_ = true;
+  return Outcome::kResting;
 }
 
-Host::Outcome Host::Turn() {
+void Host::Yield() {
+  Rest();
+  set_->waker().Ring();
+}
+
+Host::Answer Host::Ask() {
   Napi::HandleScope scope(env_);
   napi_value receiver = nullptr, result = nullptr;
   napi_get_global(env_, &receiver);
   if (napi_make_callback(env_, context_, receiver, turn_.Value(), 0, nullptr, &result) != napi_ok) {
-    return RouteException(env_) ? Outcome::kAgain : Outcome::kDead;
+    return RouteException(env_) ? Answer::kAgain : Answer::kDead;
   }
   bool again = false;
   napi_get_value_bool(env_, result, &again);
-  return again ? Outcome::kAgain : Outcome::kNothing;
+  return again ? Answer::kAgain : Answer::kNothing;
 }
 
 void RegisterHost(Napi::Object exports, Environment& environment) {

@@ -44,20 +44,26 @@ class Host {
   virtual void Unwatch() = 0;
   // Takes back what is Node's, and deletes this.
   virtual void Destroy() = 0;
-  // Waits on, after turns.
-  virtual void Resume() {}
 
-  // Calls the turn, again while it asks for that, but not for ever: the others of the loop want to live, too.
-  void TakeTurns();
+  // Turns in a row before the loop goes on: a turn that follows at once spares a pass through libuv, but a
+  // storm must not keep Node's timers from running.
+  static constexpr int kTurns = 16;
+
+  enum class Outcome { kAgain, kResting, kStopped };
+
+  // Calls the turn once.
+  Outcome TakeTurn();
+  // There is more, but the others of the loop want to live, too: waits, and is called at once.
+  void Yield();
 
   // Outlives the Environment, which is gone before the last of a host is.
   napi_env env() const { return env_; }
   WaitSet* set() const { return set_; }
 
  private:
-  enum class Outcome { kAgain, kNothing, kDead };
+  enum class Answer { kAgain, kNothing, kDead };
 
-  Outcome Turn();
+  Answer Ask();
   void Rest();
 
   const napi_env env_;

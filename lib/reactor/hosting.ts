@@ -17,7 +17,6 @@ export class Hosting {
   readonly #loop: Loop;
   readonly #selector: Selector<unknown>;
   readonly #host: Host;
-  readonly #stopping: () => boolean;
   readonly #end: HostedEnd;
   // Between an iteration that found nothing and what wakes the loop.
   #resting = true;
@@ -29,17 +28,10 @@ export class Hosting {
   #paused: NodeJS.Timeout | null = null;
   #referenced = true;
 
-  /** Begins. @param end - called once, by the iteration that sees `stopping`, or fails. */
-  constructor(
-    loop: Loop,
-    selector: Selector<unknown>,
-    stopping: () => boolean,
-    end: HostedEnd,
-    referenced: boolean,
-  ) {
+  /** Begins. @param end - called once, by the iteration that is the last, or fails. */
+  constructor(loop: Loop, selector: Selector<unknown>, end: HostedEnd, referenced: boolean) {
     this.#loop = loop;
     this.#selector = selector;
-    this.#stopping = stopping;
     this.#end = end;
     this.#referenced = referenced;
     this.#host = selector.host(this.#turn);
@@ -97,7 +89,7 @@ export class Hosting {
       this.#end(error);
       return false;
     }
-    if (this.#stopping()) {
+    if (this.#loop.stopping) {
       this.#end();
       return false;
     }

@@ -30,6 +30,8 @@ export class Loop {
   readonly report: Report;
   /** Whether something else than watchers and timers keeps the process alive. */
   kept = false;
+  /** The run is to end with the iteration in progress, or the next. */
+  stopping = false;
 
   constructor(selector: Selector<unknown>, owner: LoopOwner) {
     this.report = owner.report;
@@ -71,7 +73,7 @@ export class Loop {
     for (const arrival of this.arrivals) if (arrival.pending) ran += arrival.deliver(report);
     if (ran > 0) between();
     watchers.apply();
-    ran += watchers.wait(limit === 0 || this.busy ? 0 : Math.min(limit, this.untilTimer));
+    ran += watchers.wait(limit === 0 || this.stopping || this.busy ? 0 : Math.min(limit, this.untilTimer));
     if (timers.size > 0) ran += timers.run(this.time(), report);
     return ran > 0;
   }

@@ -57,7 +57,6 @@ export class Reactor implements Disposable {
   readonly #futureOwner: FutureOwner;
   readonly #sockets: SocketOperations;
   #state: 'idle' | 'hosted' | 'blocking' | 'closed' = 'idle';
-  #stopping = false;
   #hosting: Hosting | null = null;
   #onHostingEnd: (error?: unknown) => void = () => {};
   #referenced = true;
@@ -299,7 +298,7 @@ export class Reactor implements Disposable {
   /** Ends the run, when the iteration in progress is complete. Of an idle reactor: the next run, after one iteration. */
   stop(): void {
     if (this.#state === 'closed') return;
-    this.#stopping = true;
+    this.#loop.stopping = true;
     if (this.#hosting?.resting === true) this.#endHosting();
   }
 
@@ -389,7 +388,6 @@ export class Reactor implements Disposable {
     this.#hosting = new Hosting(
       this.#loop,
       this.selector,
-      () => this.#stopping,
       (error) => this.#endHosting(error),
       this.#referenced,
     );
@@ -401,7 +399,7 @@ export class Reactor implements Disposable {
     this.#hosting.close();
     this.#hosting = null;
     this.#state = 'idle';
-    this.#stopping = false;
+    this.#loop.stopping = false;
     this.#onHostingEnd(error);
   }
 
@@ -413,12 +411,12 @@ export class Reactor implements Disposable {
       try {
         const movePromises = this.#promises.enter(awaited);
         do {
-          this.#loop.iterate(this.#stopping ? 0 : limit, movePromises);
+          this.#loop.iterate(limit, movePromises);
           movePromises();
-        } while (!this.#stopping && !once);
+        } while (!this.#loop.stopping && !once);
       } finally {
         this.#promises.leave();
-        this.#stopping = false;
+        this.#loop.stopping = false;
         this.#state = 'idle';
       }
     });
