@@ -17,6 +17,8 @@
         "src-native/host-uv.cc",
         "src-native/host-thread.cc",
         "src-native/waker.cc",
+        "src-native/signals.cc",
+        "src-native/mailbox.cc",
         "src-native/constants.cc",
         "src-native/address.cc",
         "src-native/socket.cc",

@@ -20,6 +20,7 @@ export type { Handle } from './reactor/callbacks.js';
 export type { ErrorContext } from './reactor/errors.js';
 export { CancelledError, Future } from './reactor/future.js';
 export { Reactor, type ReactorOptions } from './reactor/reactor.js';
+export { Remote } from './reactor/remote.js';
 export type { TimerHandle } from './reactor/timers.js';
 export type { Watcher } from './reactor/watcher.js';
 export type {

@@ -7,8 +7,9 @@ namespace iomux {
 
 using Registration = void(Napi::Object exports, Environment& environment);
 
-Registration RegisterAddress, RegisterConstants, RegisterDescriptor, RegisterHost, RegisterMessage,
-    RegisterOptions, RegisterPoll, RegisterSelect, RegisterSocket, RegisterWaitSet, RegisterWaker;
+Registration RegisterAddress, RegisterConstants, RegisterDescriptor, RegisterHost, RegisterMailbox,
+    RegisterMessage, RegisterOptions, RegisterPoll, RegisterSelect, RegisterSignals, RegisterSocket,
+    RegisterWaitSet, RegisterWaker;
 #if defined(IOMUX_EPOLL)
 Registration RegisterEpoll;
 #endif
@@ -24,10 +25,12 @@ Napi::Object Register(Napi::Env env, Napi::Object exports) {
   RegisterConstants(exports, environment);
   RegisterDescriptor(exports, environment);
   RegisterHost(exports, environment);
+  RegisterMailbox(exports, environment);
   RegisterMessage(exports, environment);
   RegisterOptions(exports, environment);
   RegisterPoll(exports, environment);
   RegisterSelect(exports, environment);
+  RegisterSignals(exports, environment);
   RegisterSocket(exports, environment);
   RegisterWaitSet(exports, environment);
   RegisterWaker(exports, environment);

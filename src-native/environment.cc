@@ -82,7 +82,7 @@ Environment::Environment(Napi::Env env)
 
 Environment::~Environment() {
   for (const auto& set : sets_) {
-    if (set != nullptr) set->CloseHost();
+    if (set != nullptr) set->Close();
   }
   sets_.clear();
   for (size_t fd = 0; fd < owned_.size(); fd++) {
@@ -119,7 +119,7 @@ WaitSet* Environment::Find(int id) const {
 
 bool Environment::Remove(int id) {
   if (Find(id) == nullptr) return false;
-  sets_[id]->CloseHost();
+  sets_[id]->Close();
   sets_[id].reset();
   return true;
 }

@@ -2,6 +2,7 @@
 #include "wait-set.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "arguments.h"
 #include "descriptor.h"
@@ -66,6 +67,24 @@ int Close(Environment& environment, int id) { return environment.Remove(id) ? 0 
 int Interruptible(Environment& environment, Napi::Function probe) { return environment.Interruptible(probe); }
 
 }  // namespace
+
+void WaitSet::Close() {
+  if (host_ != nullptr) std::exchange(host_, nullptr)->Close();
+  listeners_.clear();
+  if (mailbox_ != nullptr) mailbox_->Close();
+}
+
+int WaitSet::Listen(int signal, Napi::Int32Array count) {
+  auto listener = std::make_unique<SignalListener>(signal, count, waker_);
+  const int status = listener->Listen();
+  if (status == 0) listeners_[signal] = std::move(listener);
+  return status;
+}
+
+Mailbox& WaitSet::OpenMailbox() {
+  if (mailbox_ == nullptr) mailbox_ = Mailbox::Open();
+  return *mailbox_;
+}
 
 int WaitSet::Wait(Words results, double milliseconds) {
   deadline_ = Deadline(milliseconds);

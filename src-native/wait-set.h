@@ -8,12 +8,15 @@
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
-#include <utility>
+#include <map>
+#include <memory>
 #include <vector>
 
 #include "arguments.h"
 #include "environment.h"
 #include "host.h"
+#include "mailbox.h"
+#include "signals.h"
 #include "timeout.h"
 #include "waker.h"
 
@@ -45,10 +48,8 @@ enum class Backend { kEpoll, kKqueue, kPoll, kSelect };
 class WaitSet {
  public:
   virtual ~WaitSet() = default;
-  // Before it is destroyed: the host may still watch it.
-  void CloseHost() {
-    if (host_ != nullptr) std::exchange(host_, nullptr)->Close();
-  }
+  // Before it is destroyed: a host, a signal or another thread may still turn to it.
+  void Close();
   WaitSet(const WaitSet&) = delete;
   WaitSet& operator=(const WaitSet&) = delete;
 
@@ -79,6 +80,11 @@ class WaitSet {
   virtual bool Owns(int fd) const {
     return fd == waker_.bell() || fd == waker_.handle() || fd == environment_.interrupt();
   }
+
+  // What else wakes it: signals, one listener for each, and messages of other threads.
+  int Listen(int signal, Napi::Int32Array count);
+  void Ignore(int signal) { listeners_.erase(signal); }
+  Mailbox& OpenMailbox();
 
   // Who waits in place of the thread; null where nobody ever did.
   Host* host() const { return host_; }
@@ -122,6 +128,8 @@ class WaitSet {
   const Backend backend_;
   Waker waker_;
   Host* host_ = nullptr;
+  std::map<int, std::unique_ptr<SignalListener>> listeners_;
+  std::shared_ptr<Mailbox> mailbox_;
   int32_t* results_ = nullptr;
   size_t capacity_ = 0;
   size_t count_ = 0;

@@ -49,32 +49,33 @@ void Ring(int rope, int32_t kind) {
   Retry([&] { return write(rope, &one, sizeof one); });
 }
 
-// Memory that can be moved away or freed under the pointer to it is an ArrayBuffer's; that of a
-// SharedArrayBuffer stays.
-bool IsShared(Napi::Int32Array words) {
-  bool movable = true;
-  napi_is_arraybuffer(words.Env(), words.Get("buffer"), &movable);
-  return !movable && words.ElementLength() >= WakerState::kWords;
-}
-
 // wakerWake(handle, shared) → 1, or 0 where the owner is closed
 int Wake(Environment&, int rope, Words shared) {
   if (shared.length < WakerState::kWords) return -EINVAL;
-  WakerState* waker = StateIn(shared.data);
-  waker->senders.fetch_add(1);
-  int32_t seen = waker->state.load();
-  while (seen != WakerState::kClosed && seen != WakerState::kWoken &&
-         !waker->state.compare_exchange_weak(seen, WakerState::kWoken)) {
-  }
-  if (seen == WakerState::kWaiting) Ring(rope, waker->kind.load());
-  waker->senders.fetch_sub(1);
-  return seen != WakerState::kClosed;
+  return Bell{StateIn(shared.data), rope}.Wake();
 }
 
 }  // namespace
 
+bool IsShared(Napi::Int32Array array, size_t words) {
+  bool movable = true;
+  napi_is_arraybuffer(array.Env(), array.Get("buffer"), &movable);
+  return !movable && array.ElementLength() >= words;
+}
+
+bool Bell::Wake() const {
+  state->senders.fetch_add(1);
+  int32_t seen = state->state.load();
+  while (seen != WakerState::kClosed && seen != WakerState::kWoken &&
+         !state->state.compare_exchange_weak(seen, WakerState::kWoken)) {
+  }
+  if (seen == WakerState::kWaiting) Ring(rope, state->kind.load());
+  state->senders.fetch_sub(1);
+  return seen != WakerState::kClosed;
+}
+
 int Waker::Open(Napi::Int32Array shared, bool pipe) {
-  if (!IsShared(shared)) return -EINVAL;
+  if (!IsShared(shared, WakerState::kWords)) return -EINVAL;
   int ends[2] = {-1, -1};
 #if defined(__linux__)
   // Some sandboxes have no eventfd.
@@ -93,7 +94,7 @@ int Waker::Open(Napi::Int32Array shared, bool pipe) {
 }
 
 int Waker::OpenTrigger(Napi::Int32Array shared, int kq) {
-  if (!IsShared(shared)) return -EINVAL;
+  if (!IsShared(shared, WakerState::kWords)) return -EINVAL;
   rope_ = kq;
   Share(shared, WakerState::kTrigger);
   return 0;

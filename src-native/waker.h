@@ -26,6 +26,19 @@ struct WakerState {
 static_assert(sizeof(WakerState) == WakerState::kWords * sizeof(int32_t));
 static_assert(std::atomic<int32_t>::is_always_lock_free);
 
+// A sender's side, as far as C++ has senders: a signal handler may use it.
+struct Bell {
+  WakerState* state;
+  int rope;
+
+  // False where the owner is closed.
+  bool Wake() const;
+};
+
+// Whether an array is over a SharedArrayBuffer of so many words. Memory that can be moved away or freed under
+// the pointer to it is an ArrayBuffer's.
+bool IsShared(Napi::Int32Array array, size_t words);
+
 // The owner's side. Running → waiting before a wait that may block, back to running after it. A sender that
 // finds `running` leaves `woken` and is done, the next wait returns at once; only one that turns `waiting`
 // into `woken` rings.
@@ -47,6 +60,8 @@ class Waker {
   int bell() const { return bell_; }
   // What senders ring.
   int handle() const { return rope_; }
+
+  Bell bell_for_others() const { return {shared_, rope_}; }
 
   // Announces a wait. False where a wake is already due: do not block.
   bool Begin(bool blocking);

@@ -110,6 +110,15 @@ export interface Binding extends Partial<EpollBinding>, Partial<KqueueBinding> {
   hostReference(id: number, on: number): number;
   uncaught(error: unknown): void;
 
+  // signals.cc
+  signalListen(id: number, signal: number, count: Int32Array): number;
+  signalIgnore(id: number, signal: number): number;
+
+  // mailbox.cc
+  mailboxOpen(id: number, into: Int32Array): number;
+  mailboxPut(number: number, message: Uint8Array): number;
+  mailboxTake(id: number): Buffer | null;
+
   // waker.cc
   wakerWake(handle: number, shared: Int32Array): number;
 }

@@ -15,6 +15,8 @@ import { Future, type FutureOwner } from './future.js';
 import { Hosting } from './hosting.js';
 import { Loop } from './loop.js';
 import { PromiseWork } from './promises.js';
+import { Messages, type Remote } from './remote.js';
+import { Signals } from './signals.js';
 import { type Received, SocketOperations } from './socket-operations.js';
 import { Timer, type TimerHandle, type TimerOwner } from './timers.js';
 import type { Watcher, WatcherCallback } from './watcher.js';
@@ -56,6 +58,9 @@ export class Reactor implements Disposable {
   readonly #timerOwner: TimerOwner;
   readonly #futureOwner: FutureOwner;
   readonly #sockets: SocketOperations;
+  // Most reactors listen to nobody else.
+  #signals: Signals | null = null;
+  #messages: Messages | null = null;
   #state: 'idle' | 'hosted' | 'blocking' | 'closed' = 'idle';
   #hosting: Hosting | null = null;
   #onHostingEnd: (error?: unknown) => void = () => {};
@@ -227,6 +232,48 @@ export class Reactor implements Disposable {
   }
 
   /**
+   * Calls back when the process gets a signal, on this thread, as often as it was delivered; in place of the callback
+   * before. Other reactors may listen as well, and `process.on` listeners that were there before go on. It does not keep
+   * the process alive.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_VALUE`: there is no such signal, or it cannot be handled. StateError `ERR_CLOSED`.
+   * SystemError `EINVAL`: the system refuses it; `ENOSPC`: 64 reactors listen already.
+   */
+  addSignalHandler(signal: NodeJS.Signals, callback: (signal: NodeJS.Signals) => void): void {
+    this.#checkOpen();
+    if (this.#signals === null) {
+      this.#signals = new Signals(this.selector);
+      this.#loop.arrivals.push(this.#signals);
+    }
+    this.#signals.set(signal, callback);
+  }
+
+  /** What the process did before on the signal it does again. @returns whether there was a callback. */
+  removeSignalHandler(signal: NodeJS.Signals): boolean {
+    return this.#signals?.remove(signal) ?? false;
+  }
+
+  /** What other threads post with: `Remote.from(reactor.remote.handle).post(value)`. */
+  get remote(): Remote {
+    return this.#mailbox().remote;
+  }
+
+  /**
+   * Takes what other threads post. What comes while this is `null` waits. Setting it keeps a hosted reactor's process
+   * alive.
+   */
+  get onMessage(): ((value: unknown) => void) | null {
+    return this.#messages?.handler ?? null;
+  }
+
+  set onMessage(handler: ((value: unknown) => void) | null) {
+    if (handler === null && this.#messages === null) return;
+    this.#mailbox().handler = handler;
+    this.#loop.kept = handler !== null;
+    this.#hosting?.wake();
+  }
+
+  /**
    * Runs inside of Node's loop until `stop()`.
    *
    * @param options.signal - ends the run; the promise is then rejected with its reason.
@@ -322,11 +369,21 @@ export class Reactor implements Disposable {
     this.#state = 'closed';
     this.#loop.close();
     this.#sockets.close();
+    this.#signals?.close();
     this.selector.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #mailbox(): Messages {
+    if (this.#messages === null) {
+      this.#checkOpen();
+      this.#messages = new Messages(this.selector);
+      this.#loop.arrivals.push(this.#messages);
+    }
+    return this.#messages;
   }
 
   #enqueue(callback: Runnable): void {

@@ -281,6 +281,11 @@ export abstract class Selector<T = unknown> implements Disposable {
     this.close();
   }
 
+  /** @internal Names the wait set to the addon. */
+  get setId(): number {
+    return this.#set.id;
+  }
+
   /** @internal Has Node's loop wait, for a reactor. @throws StateError `ERR_HOSTED`. */
   host(turn: Turn): Host {
     this.#checkOpen();
