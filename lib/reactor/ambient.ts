@@ -1,6 +1,7 @@
 /** The reactor that is used where nobody names one. */
 import { checkObject, checkSignal, milliseconds, NO_LIMIT } from '../arguments.js';
 import type { FileLike } from '../files.js';
+import { ECANCELED, SystemError } from '../native/errors.js';
 import type { RegisterOptions } from '../selectors/capabilities.js';
 import { uncaught } from './errors.js';
 import { Reactor } from './reactor.js';
@@ -47,7 +48,8 @@ export function watch(
  *
  * @param options.timeout - milliseconds; none: no limit.
  * @returns the events that hold; 0 at the timeout.
- * @throws (rejects) as {@link Reactor.watch}; with the reason of `options.signal`, where that is aborted.
+ * @throws (rejects) as {@link Reactor.watch}; with the reason of `options.signal`, where that is aborted; SystemError
+ * `ECANCELED`: the socket was closed meanwhile.
  */
 export async function ready(
   file: FileLike,
@@ -62,19 +64,22 @@ export async function ready(
   const reactor = defaultReactor();
   let settle: (events: number) => void = () => {};
   let fail: (reason: unknown) => void = () => {};
-  const found = new Promise<number>((resolve, reject) => {
+  const ended = new Promise<number>((resolve, reject) => {
     settle = resolve;
     fail = reject;
   });
-  using watcher = reactor.watch(file, events, (holding) => {
+  const hint = 'the socket or its reactor was closed';
+  const onLost = () => fail(new SystemError(-ECANCELED, 'watch', { hint }));
+  const onReady = (holding: number) => {
     watcher.close();
     settle(holding);
-  });
+  };
+  using watcher = reactor.watchers.watch(file, events, onReady, undefined, { onLost });
   const timer = limit === NO_LIMIT ? null : reactor.callLater(limit, () => settle(0));
   const abort = () => fail(signal?.reason);
   signal?.addEventListener('abort', abort);
   try {
-    return await found;
+    return await ended;
   } finally {
     timer?.cancel();
     signal?.removeEventListener('abort', abort);

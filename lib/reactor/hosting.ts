@@ -59,11 +59,11 @@ export class Hosting {
     this.#selector.wakeup();
   }
 
-  /** A timer or a watcher came or went. An iteration looks for itself, when it is done. */
+  /** A timer or a watcher came or went. */
   update(): void {
-    if (!this.#resting) return;
-    this.#arm();
     this.updateReference();
+    // An iteration looks at the timers itself, when it is done.
+    if (this.#resting) this.#arm();
   }
 
   updateReference(): void {

@@ -20,6 +20,7 @@ import { Signals } from './signals.js';
 import { type Received, SocketOperations } from './socket-operations.js';
 import { Timer, type TimerHandle, type TimerOwner } from './timers.js';
 import type { Watcher, WatcherCallback } from './watcher.js';
+import type { Watchers } from './watchers.js';
 
 export interface ReactorOptions {
   /** Becomes the reactor's, which closes it; a {@link DefaultSelector} where it is left out. */
@@ -154,6 +155,11 @@ export class Reactor implements Disposable {
   watch(file: FileLike, events: number, callback: WatcherCallback, options?: RegisterOptions): Watcher {
     this.#checkOpen();
     return this.#loop.watchers.watch(file, events, callback, options);
+  }
+
+  /** @internal For the layers above, which must hear of a descriptor's close. */
+  get watchers(): Watchers {
+    return this.#loop.watchers;
   }
 
   /** Calls back while a file is readable; in place of the callback before. @throws as {@link Reactor.watch}. */
