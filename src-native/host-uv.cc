@@ -42,7 +42,10 @@ class UvHost final : public Host {
   int Open() {
     uv_loop_s* loop = nullptr;
     if (napi_get_uv_event_loop(env(), &loop) != napi_ok) return -ENOSYS;
-    const int status = uv_.poll_init(loop, &poll_, set()->descriptor());
+    // libuv tries the descriptor, and may not watch a set that watches its loop.
+    int status = set()->WatchInterrupt(false);
+    if (status == 0) status = uv_.poll_init(loop, &poll_, set()->descriptor());
+    set()->WatchInterrupt(true);
     if (status < 0) return status;
     poll_.data = this;
     uv_.unref(Handle());

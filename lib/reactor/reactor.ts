@@ -87,8 +87,9 @@ export class Reactor implements Disposable {
     this.#timerOwner = {
       moveTimer: (timer, delay) => {
         this.#checkOpen();
+        const when = this.#dueIn(delay);
         this.#loop.timers.remove(timer);
-        timer.when = this.#dueIn(delay);
+        timer.when = when;
         this.#setTimer(timer);
       },
       removeTimer: (timer) => {
@@ -130,7 +131,7 @@ export class Reactor implements Disposable {
 
   /**
    * Runs a callback once, `delay` milliseconds from now. Never early; equal due times run in the order in which they were
-   * set. A delay that is negative or 0 is due in the next iteration.
+   * set. What is due already, by a delay of 0 or less, runs in the next iteration, what was due first before the others.
    *
    * @throws TypeError: no function, no number. RangeError: the delay is not finite.
    */
