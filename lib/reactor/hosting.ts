@@ -20,6 +20,7 @@ export class Hosting {
   readonly #end: HostedEnd;
   // Between an iteration that found nothing and what wakes the loop.
   #resting = true;
+  #turning = false;
   // When the host will wake us for a timer. It is not moved back where a timer is cancelled: waking once for nothing
   // costs less than a system call for each timer that is.
   #armed = Number.POSITIVE_INFINITY;
@@ -42,6 +43,11 @@ export class Hosting {
   /** Whether Node's loop is at work with something else, or at rest. */
   get resting(): boolean {
     return this.#resting;
+  }
+
+  /** Whether an iteration is in progress. */
+  get turning(): boolean {
+    return this.#turning;
   }
 
   /** Whether what lives keeps the process alive. */
@@ -82,12 +88,15 @@ export class Hosting {
 
   readonly #turn = (): boolean => {
     this.#resting = false;
+    this.#turning = true;
     let ran: boolean;
     try {
-      ran = this.#loop.iterate(0, () => {});
+      ran = this.#loop.iterate(0, nothing);
     } catch (error) {
       this.#end(error);
       return false;
+    } finally {
+      this.#turning = false;
     }
     if (this.#loop.stopping) {
       this.#end();
@@ -120,7 +129,6 @@ export class Hosting {
   #backOff(): void {
     this.#host.stop();
     this.#paused = setTimeout(() => this.#resume(), this.#pause);
-    if (!this.#host.referenced) this.#paused.unref();
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
   }
 
@@ -128,5 +136,9 @@ export class Hosting {
     if (this.#paused !== null) clearTimeout(this.#paused);
     this.#paused = null;
     this.#host.start(this.#turn);
+    this.updateReference();
   }
 }
+
+/** Node moves promises by itself, between two iterations. */
+function nothing(): void {}

@@ -353,7 +353,7 @@ export class Reactor implements Disposable {
   stop(): void {
     if (this.#state === 'closed') return;
     this.#loop.stopping = true;
-    if (this.#hosting?.resting === true) this.#endHosting();
+    if (this.#hosting?.turning === false) this.#endHosting();
   }
 
   /** Whether live watchers, timers and a message handler keep the process alive while this is hosted: the default. */

@@ -55,6 +55,7 @@ export class AsyncWait<T> {
     return true;
   }
 
+  /** The selector is closed. */
   close(): void {
     this.#settle()?.reject(new StateError('ERR_CLOSED', 'the selector was closed'));
   }

@@ -36,10 +36,6 @@ export class Host {
     return this.#turn !== null;
   }
 
-  get referenced(): boolean {
-    return this.#referenced;
-  }
-
   /**
    * Has `turn` called by Node's loop when the selector has something to report, was woken, when the deadline has passed,
    * and when the turn before asked for it.
@@ -65,6 +61,14 @@ export class Host {
     this.#turn = null;
     this.reference(false);
     native.hostStop(this.#set.id);
+  }
+
+  /** The selector is closed. Whoever waits finds that out in a last turn. */
+  close(): void {
+    const turn = this.#turn;
+    if (turn === null) return;
+    this.stop();
+    queueMicrotask(turn);
   }
 
   /** Has the turn called in so many milliseconds; the one before is forgotten. */

@@ -273,7 +273,7 @@ export abstract class Selector<T = unknown> implements Disposable {
     this.#registry.clear();
     this.#delivery.close();
     this.#asyncWait?.close();
-    this.#host?.stop();
+    this.#host?.close();
     native.waitSetClose(this.#set.id);
   }
 
