@@ -25,6 +25,11 @@ export function describeMachine() {
   };
 }
 
+/** @param {Machine} machine */
+export function machineLine({ kernel, cpu, cores, node, compiler }) {
+  return `${kernel}; ${cpu}, ${cores} cores; Node.js ${node}; ${compiler || 'no C compiler'}`;
+}
+
 /**
  * The first two processors that this process may run on: one for the server, one for the load.
  *

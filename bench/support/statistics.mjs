@@ -30,3 +30,14 @@ export function spreadOf(samples) {
 export function ratioOf(samples, base) {
   return spreadOf(samples.map((sample, round) => sample / (base[round] ?? Number.NaN)));
 }
+
+/**
+ * The least sample that at least `fraction` of all do not exceed.
+ *
+ * @param {readonly number[]} samples - at least one.
+ * @param {number} fraction
+ */
+export function quantile(samples, fraction) {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(fraction * sorted.length) - 1)] ?? Number.NaN;
+}

@@ -8,10 +8,6 @@ const HIGH_MARK = 64 * 1024;
 const LOW_MARK = 16 * 1024;
 
 export class Connection {
-  /** What the selector watches the socket for. */
-  watched = EVENT_READ;
-  /** Whether it is on the server's ready list. */
-  queued = false;
   readonly #backlog = new Backlog();
   #paused = false;
   #ended = false;

@@ -1,4 +1,4 @@
-/** Opens the echo server's listener, at a Unix path in place of one that a dead server left. */
+/** Opens the echo server's listeners, one for each worker; at a Unix path in place of one that a dead server left. */
 import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { type Address, AF_UNIX, Socket, SystemError } from 'iomux';
 
@@ -8,10 +8,30 @@ export interface Listener {
   unlink(): void;
 }
 
+/**
+ * Opens listeners that share one TCP port: the kernel spreads the connections over them.
+ *
+ * @throws SystemError with the address, as `listen`; none of them stays open.
+ */
+export function listenTogether(address: Address, count: number): Listener[] {
+  if (count === 1) return [listen(address)];
+  const listeners: Listener[] = [];
+  try {
+    // Whatever port the first one got, where any would do.
+    while (listeners.length < count) {
+      listeners.push(listen(listeners[0]?.socket.localAddress ?? address, { reusePort: true }));
+    }
+  } catch (error) {
+    for (const { socket } of listeners) socket.close();
+    throw error;
+  }
+  return listeners;
+}
+
 /** @throws SystemError with the address: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, … */
-export function listen(address: Address): Listener {
+export function listen(address: Address, options: { readonly reusePort?: boolean } = {}): Listener {
   if (!('path' in address) || typeof address.path !== 'string') {
-    const socket = Socket.listen(address);
+    const socket = Socket.listen(address, options);
     // Accepted connections inherit it: small answers go out at once, and no connection costs a call for it.
     socket.setNoDelay();
     return { socket, unlink: () => {} };

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FIGURE, rowsBelow } from '../support/tables.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -22,23 +23,11 @@ const MOMENT = [
   '--rounds',
   '2',
 ];
+/** What stands above the tables. */
+const ECHO = 'Echo,';
+const ROUND_TRIP = 'Round trip,';
+const IDLE = 'One selector.dispatch(0, …)';
 const FEW_IDLE = ['--idle', '1', '--idle', '50'];
-
-/** A figure of a table: a number, alone or as a median with its least and greatest. */
-const FIGURE = /^[\d.,]+( \([\d.]+ – [\d.]+\))?$/;
-
-function rowsOf(output: string, table: 'server' | 'backend'): Record<string, string[]> {
-  const lines = output.split('\n');
-  const head = lines.findIndex((line) => line.startsWith(`| ${table} `));
-  const end = lines.findIndex((line, index) => index > head && !line.startsWith('|'));
-  const rows = lines.slice(head + 2, end).map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-  return Object.fromEntries(rows.map(([name = '', ...figures]) => [name, figures]));
-}
 
 // The C programs of the baseline are written for epoll.
 describe.runIf(process.platform === 'linux')('the echo benchmark', { timeout: 120_000 }, () => {
@@ -52,19 +41,50 @@ describe.runIf(process.platform === 'linux')('the echo benchmark', { timeout: 12
     const file = join(folder, 'samples.json');
     const { stdout, stderr } = await run(process.execPath, [driver, ...MOMENT, ...FEW_IDLE, '--out', file]);
 
-    const servers = rowsOf(stdout, 'server');
+    const servers = rowsBelow(stdout, ECHO);
     expect(Object.keys(servers)).toEqual(
-      expect.arrayContaining(['C loop', 'dispatch, epoll', 'dispatch, poll', 'dispatch, select', 'node:net']),
+      expect.arrayContaining([
+        'C loop',
+        'dispatch, epoll',
+        'dispatch, poll',
+        'dispatch, select',
+        'watchers, blocking',
+        'watchers, hosted',
+        'node:net',
+      ]),
     );
     for (const figures of Object.values(servers)) {
       expect(figures).toHaveLength(6);
       for (const figure of figures) expect(figure).toMatch(FIGURE);
     }
-    expect(rowsOf(stdout, 'backend')).toHaveProperty('epoll');
-    expect(stdout).toMatch(/dispatch, epoll ≤ 1\.05 × C loop: (met|NOT met)/);
-    expect(stdout).toMatch(/dispatch, epoll ≤ 0\.75 × node:net: (met|NOT met)/);
+    const roundTrips = rowsBelow(stdout, ROUND_TRIP);
+    expect(Object.keys(roundTrips)).toEqual([
+      'C loop',
+      'dispatch, epoll',
+      'watchers, blocking',
+      'watchers, hosted',
+      'node:net',
+    ]);
+    for (const figures of Object.values(roundTrips)) {
+      expect(figures).toHaveLength(5);
+      for (const figure of figures) expect(figure).toMatch(FIGURE);
+    }
+    expect(rowsBelow(stdout, IDLE)).toHaveProperty('epoll');
+    for (const target of [
+      'dispatch, epoll ≤ 1.05 × C loop',
+      'dispatch, epoll ≤ 0.75 × node:net',
+      'watchers, blocking ≤ 1.07 × C loop',
+      'watchers, blocking ≤ 0.76 × node:net',
+      'watchers, hosted ≤ 1.1 × C loop',
+      'watchers, hosted ≤ 0.78 × node:net',
+      'watchers, blocking ≤ 1.05 × C loop',
+      'watchers, hosted ≤ 1 × node:net',
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^- ${target}: (met|NOT met) \\(\\d`, 'm'));
+    }
     expect(stdout).toContain(process.version);
     expect(stderr).toContain('echo round 2/2');
+    expect(stderr).toContain('round trip round 2/2');
     expect(stdout).not.toContain('not measured');
 
     const stored = JSON.parse(await readFile(file, 'utf8'));
@@ -75,13 +95,14 @@ describe.runIf(process.platform === 'linux')('the echo benchmark', { timeout: 12
       expect(sample).toMatchObject({ connections: 2, size: 64, messages: expect.any(Number) });
       expect(sample.cpuMicrosecondsPerMessage).toBeGreaterThan(0);
     }
+    expect(stored.roundTrip['watchers, hosted']).toHaveLength(2);
     for (const { microseconds } of stored.idle) expect(microseconds).toHaveLength(2);
   });
 
   it('measures the others where one cannot be measured, names it in its row, and ends with exit code 1', async () => {
     const { code, stdout } = await failureOf(driver, ['--backend', 'epoll', '--backend', 'nosuch']);
     expect(code).toBe(1);
-    const servers = rowsOf(stdout, 'server');
+    const servers = rowsBelow(stdout, ECHO);
     expect(servers['dispatch, nosuch']?.[0]).toContain('not measured');
     expect(servers['dispatch, epoll']?.[0]).toMatch(FIGURE);
     expect(stdout).toMatch(/dispatch, epoll ≤ 1\.05 × C loop: (met|NOT met)/);
@@ -101,10 +122,11 @@ describe.runIf(process.platform === 'linux')('the echo benchmark', { timeout: 12
       environment,
     );
     expect(code).toBe(1);
-    expect(rowsOf(stdout, 'server')['C loop']?.[0]).toContain('not installed: a C compiler');
+    expect(rowsBelow(stdout, ECHO)['C loop']?.[0]).toContain('not installed: a C compiler');
     expect(stdout).toContain('dispatch, epoll ≤ 1.05 × C loop: not measured');
+    expect(stdout).toContain('watchers, hosted ≤ 1 × node:net: not measured');
     // It needs no C program.
-    expect(rowsOf(stdout, 'backend')['epoll']?.[1]).toMatch(FIGURE);
+    expect(rowsBelow(stdout, IDLE)['epoll']?.[1]).toMatch(FIGURE);
   });
 
   it('refuses a number of rounds that is none, before it starts anything', async () => {

@@ -20,19 +20,23 @@ const PROGRAM = 'examples/echo-server';
 const MEGABYTE = 1 << 20;
 const CHUNK = 64 * 1024;
 
-/** Each backend with each of its modes, and the options that ask for them. */
+/** Each backend with each of its modes under each loop: how it is shown, and the options that ask for it. */
 const variants = selectorBackends().flatMap((backend) => {
   using selector = createSelector(backend);
-  return selector.capabilities.modes.map((mode) => ({
-    backend,
-    mode,
-    options: [
-      '--backend',
+  return selector.capabilities.modes.flatMap((mode) =>
+    [null, 'hosted', 'blocking'].map((reactor) => ({
       backend,
-      ...(mode.includes('edge') ? ['--edge'] : []),
-      ...(mode.includes('oneshot') ? ['--oneshot'] : []),
-    ],
-  }));
+      mode,
+      how: `${backend}, ${mode}${reactor === null ? '' : `, ${reactor} reactor`}`,
+      options: [
+        '--backend',
+        backend,
+        ...(mode.includes('edge') ? ['--edge'] : []),
+        ...(mode.includes('oneshot') ? ['--oneshot'] : []),
+        ...(reactor === null ? [] : ['--reactor', reactor]),
+      ],
+    })),
+  );
 });
 
 /** A server on a free TCP port. */
@@ -57,12 +61,12 @@ async function resetting(socket: NetSocket): Promise<void> {
   await once(socket, 'close');
 }
 
-for (const { backend, mode, options } of variants) {
-  describe(`the echo server on ${backend}, ${mode}`, () => {
+for (const { backend, how, options } of variants) {
+  describe(`the echo server on ${how}`, () => {
     it('says where it listens, returns a line and ends after its client has', async () => {
       const { program, where } = await serverOn(options);
       using _ = program;
-      expect(program.stdout).toBe(`listening on 127.0.0.1:${where.port} (${backend}, ${mode})\n`);
+      expect(program.stdout).toBe(`listening on 127.0.0.1:${where.port} (${how})\n`);
       const client = await connected(where);
       client.end('hello\n');
       expect((await takeAll(client)).toString()).toBe('hello\n');
@@ -77,7 +81,7 @@ for (const { backend, mode, options } of variants) {
       const path = folder.join('echo');
       using program = new Program(PROGRAM, ['--unix', path, ...options]);
       await program.until('stdout', /^listening on .*\n/m);
-      expect(program.stdout).toBe(`listening on ${path} (${backend}, ${mode})\n`);
+      expect(program.stdout).toBe(`listening on ${path} (${how})\n`);
       const client = await connected({ path });
       client.end('hello\n');
       expect((await takeAll(client)).toString()).toBe('hello\n');
@@ -180,9 +184,9 @@ for (const { backend, mode, options } of variants) {
   });
 }
 
-for (const backend of selectorBackends()) {
-  it(`survives on ${backend} that descriptors run out: it waits without spinning, and serves later`, async () => {
-    const { program, where } = await serverOn(['--backend', backend], { before: 'ulimit -n 64' });
+for (const { how, options } of variants.filter(({ mode }) => mode === 'level')) {
+  it(`survives on ${how} that descriptors run out: it waits without spinning, and serves later`, async () => {
+    const { program, where } = await serverOn(options, { before: 'ulimit -n 64' });
     using _ = program;
     const clients = await Promise.all(Array.from({ length: 100 }, () => connected(where)));
     await program.until('stderr', /cannot accept \(accept EMFILE/);
@@ -204,11 +208,14 @@ for (const backend of selectorBackends()) {
   });
 }
 
-it('accepts again by itself when its pause is over, and its next pause is a short one', async () => {
-  const { code, stdout, stderr } = await runLimitedFixture('echo-out-of-descriptors.mjs', 64);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  expect(JSON.parse(stdout)).toEqual({ pauses: [5, 10, 5, 10], connections: 2 });
-});
+it.each(['loop', 'reactor'])(
+  'accepts again by itself when its pause is over, and its next pause is a short one, by a %s',
+  async (loop) => {
+    const { code, stdout, stderr } = await runLimitedFixture('echo-out-of-descriptors.mjs', 64, [loop]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ pauses: [5, 10, 5, 10], connections: 2 });
+  },
+);
 
 it.each([null, { program: 'another' }])(
   "serves nobody in somebody else's worker, which has %j",
@@ -325,6 +332,8 @@ describe('the command line of the echo server', () => {
       address: { address: '127.0.0.1', port: 7000 },
       backend: selector.backend,
       mode: 'level',
+      reactor: null,
+      workers: 1,
       maxConnections: Number.POSITIVE_INFINITY,
     });
     expect(parseOptions(['--host', '::', '--port', '65535', '--max-connections', '1'])).toMatchObject({
@@ -352,9 +361,8 @@ describe('the command line of the echo server', () => {
   it.each(['--help', '-h'])('explains itself for %s', async (asked) => {
     const { code, stdout, stderr } = await runProgram(PROGRAM, [asked]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const option of ['backend', 'edge', 'oneshot', 'host', 'port', 'unix', 'max-connections']) {
-      expect(stdout).toContain(`--${option}`);
-    }
+    const options = ['backend', 'edge', 'oneshot', 'reactor', 'workers', 'host', 'port', 'unix'];
+    for (const option of [...options, 'max-connections']) expect(stdout).toContain(`--${option}`);
   });
 
   it.each([
@@ -370,6 +378,12 @@ describe('the command line of the echo server', () => {
     [['--host', 'localhost'], /--host must be a numeric address, not 'localhost'/],
     [['--max-connections', '0'], /--max-connections must be a whole number of at least 1, not '0'/],
     [['--max-connections', '1.5'], /--max-connections must be .* not '1.5'/],
+    [['--reactor', 'guest'], /--reactor must be hosted or blocking, not 'guest'/],
+    [['--reactor', ''], /--reactor must be hosted or blocking, not ''/],
+    [['--workers', '0'], /--workers must be a whole number from 1 to 256, not '0'/],
+    [['--workers', '257'], /--workers must be .* not '257'/],
+    [['--workers', 'all'], /--workers must be .* not 'all'/],
+    [['--unix', '/tmp/echo', '--workers', '2'], /--unix has no port for --workers to share/],
     [['--unix', ''], /--unix must be a path/],
     [['--unix', '/tmp/echo', '--port', '1'], /--unix excludes --host and --port/],
     [['--unix', '/tmp/echo', '--host', '::1'], /--unix excludes --host and --port/],

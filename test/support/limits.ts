@@ -3,11 +3,16 @@ import { spawn } from 'node:child_process';
 import { fixture, type Outcome, outcomeOf } from './processes.js';
 
 /** Runs a fixture to its end with at most `openFiles` descriptors. */
-export function runLimitedFixture(name: string, openFiles: number): Promise<Outcome> {
+export function runLimitedFixture(
+  name: string,
+  openFiles: number,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Outcome> {
   const child = spawn(
     'sh',
-    ['-c', 'ulimit -n "$0"; exec "$@"', `${openFiles}`, process.execPath, fixture(name)],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    ['-c', 'ulimit -n "$0"; exec "$@"', `${openFiles}`, process.execPath, fixture(name), ...args],
+    { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   return outcomeOf(child);
 }

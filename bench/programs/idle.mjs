@@ -1,14 +1,14 @@
 /**
  * What one wait costs when one descriptor is ready and others are registered, but idle.
  *
- *   node bench/idle.mjs --backend epoll --idle 9000 [--samples 9]
+ *   node bench/programs/idle.mjs --backend epoll --idle 9000 [--samples 9]
  *
  * Prints one line of JSON: `microseconds` of CPU time, user and system, for each `selector.dispatch(0, …)`. It is the
  * median of the samples; a sample is as many waits as fit into 20 ms.
  */
 import { parseArgs } from 'node:util';
-import { AF_UNIX, createSelector, EVENT_READ, SOCK_DGRAM, Socket } from '../dist/lib/index.js';
-import { spreadOf } from './support/statistics.mjs';
+import { AF_UNIX, createSelector, EVENT_READ, SOCK_DGRAM, Socket } from '../../dist/lib/index.js';
+import { spreadOf } from '../support/statistics.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -20,7 +20,7 @@ const { values } = parseArgs({
 const idle = Number(values.idle);
 const SAMPLE_MICROSECONDS = 20_000;
 
-const selector = createSelector(/** @type {import('../dist/lib/index.js').Backend} */ (values.backend));
+const selector = createSelector(/** @type {import('../../dist/lib/index.js').Backend} */ (values.backend));
 // A socket without a name or a peer: nobody can ever send to it.
 for (let count = 0; count < idle; count++) {
   selector.register(new Socket(AF_UNIX, SOCK_DGRAM), EVENT_READ);
