@@ -65,15 +65,18 @@ export class Loop {
   /**
    * @param limit - milliseconds to wait at most, where there is nothing to do.
    * @param between - called before the wait where a callback ran: what it left to promises comes before that.
+   * @param once - whether this is the only iteration: where something ran already, it does not wait.
    * @returns whether anything ran.
    */
-  iterate(limit: number, between: () => void): boolean {
+  iterate(limit: number, between: () => void, once = false): boolean {
     const { callbacks, timers, watchers, report } = this;
     let ran = callbacks.run(report);
     for (const arrival of this.arrivals) if (arrival.pending) ran += arrival.deliver(report);
     if (ran > 0) between();
     watchers.apply();
-    ran += watchers.wait(limit === 0 || this.stopping || this.busy ? 0 : Math.min(limit, this.untilTimer));
+    ran += watchers.wait(
+      limit === 0 || this.stopping || (once && ran > 0) || this.busy ? 0 : Math.min(limit, this.untilTimer),
+    );
     if (timers.size > 0) ran += timers.run(this.time(), report);
     return ran > 0;
   }

@@ -64,16 +64,18 @@ export class Reactor implements Disposable {
   #messages: Messages | null = null;
   #state: 'idle' | 'hosted' | 'blocking' | 'closed' = 'idle';
   #hosting: Hosting | null = null;
+  #aborted: { readonly reason: unknown } | null = null;
   #onHostingEnd: (error?: unknown) => void = () => {};
   #referenced = true;
 
-  /** @throws TypeError: bad options. StateError `ERR_CLOSED`: the selector is closed. As {@link DefaultSelector}. */
+  /** @throws TypeError: bad options. StateError `ERR_CLOSED`: the selector is closed; `ERR_INVALID_STATE`: it
+   * is another reactor's. As {@link DefaultSelector}. */
   constructor(options: ReactorOptions = {}) {
     checkObject(options, 'options');
     const { selector = new DefaultSelector<unknown>(), onError } = options;
     if (!(selector instanceof Selector)) throw invalidType('options.selector', 'a Selector', selector);
     if (onError !== undefined) checkFunction(onError, 'options.onError');
-    if (selector.closed) throw new StateError('ERR_CLOSED', 'the selector is closed');
+    selector.claim();
     this.selector = selector;
     const report = reporter(onError);
     const isWaiting = () => this.#hosting?.resting === true;
@@ -136,12 +138,16 @@ export class Reactor implements Disposable {
    * @throws TypeError: no function, no number. RangeError: the delay is not finite.
    */
   callLater<A extends unknown[]>(delay: number, callback: (...args: A) => void, ...args: A): TimerHandle {
-    return this.#callAt(() => this.#dueIn(delay), callback, args);
+    this.#checkOpen();
+    checkFunction(callback, 'callback');
+    return this.#newTimer(this.#dueIn(delay), callback, args);
   }
 
   /** The same, at `when` on the reactor's clock. */
   callAt<A extends unknown[]>(when: number, callback: (...args: A) => void, ...args: A): TimerHandle {
-    return this.#callAt(() => finite(when, 'when'), callback, args);
+    this.#checkOpen();
+    checkFunction(callback, 'callback');
+    return this.#newTimer(finite(when, 'when'), callback, args);
   }
 
   /**
@@ -298,7 +304,11 @@ export class Reactor implements Disposable {
       end = (error) => (error === undefined ? resolve() : reject(error));
     });
     this.#host(end);
-    const abort = () => this.#endHosting(signal?.reason);
+    const abort = () => {
+      // The iteration in progress is completed, as by stop().
+      this.#aborted = { reason: signal?.reason };
+      this.stop();
+    };
     signal?.addEventListener('abort', abort);
     try {
       await ended;
@@ -327,11 +337,16 @@ export class Reactor implements Disposable {
   runUntilComplete<T>(awaitable: PromiseLike<T>): T {
     this.#checkIdle();
     const future = this.#futureOf(awaitable);
-    const stop = () => this.stop();
+    let waiting = true;
+    // Called in the next run where this one was stopped in the moment in which the future was done.
+    const stop = () => {
+      if (waiting) this.stop();
+    };
     future.addDoneCallback(stop);
     try {
       this.#block(future !== awaitable, Number.POSITIVE_INFINITY, false);
     } finally {
+      waiting = false;
       future.removeDoneCallback(stop);
     }
     if (future.done()) return future.result();
@@ -399,11 +414,9 @@ export class Reactor implements Disposable {
     this.#hosting?.wake();
   }
 
-  #callAt<A extends unknown[]>(when: () => number, callback: (...args: A) => void, args: A): TimerHandle {
-    this.#checkOpen();
-    checkFunction(callback, 'callback');
+  #newTimer<A extends unknown[]>(when: number, callback: (...args: A) => void, args: A): TimerHandle {
     const run = args.length === 0 ? (callback as () => void) : () => callback(...args);
-    const timer = new Timer(this.#timerOwner, when(), run);
+    const timer = new Timer(this.#timerOwner, when, run);
     this.#setTimer(timer);
     return timer;
   }
@@ -464,7 +477,9 @@ export class Reactor implements Disposable {
     this.#hosting = null;
     this.#state = 'idle';
     this.#loop.stopping = false;
-    this.#onHostingEnd(error);
+    const aborted = this.#aborted;
+    this.#aborted = null;
+    this.#onHostingEnd(aborted === null ? error : aborted.reason);
   }
 
   /** @param awaited - whether the run is for the sake of a promise. */
@@ -475,7 +490,7 @@ export class Reactor implements Disposable {
       try {
         const movePromises = this.#promises.enter(awaited);
         do {
-          this.#loop.iterate(limit, movePromises);
+          this.#loop.iterate(limit, movePromises, once);
           movePromises();
         } while (!this.#loop.stopping && !once);
       } finally {

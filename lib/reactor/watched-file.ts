@@ -44,6 +44,11 @@ export class WatchedFile {
     return this.#watchers.length === 0;
   }
 
+  /** Whether another could share its registration. */
+  isLike({ mode, exclusive }: WatchedFile): boolean {
+    return this.mode === mode && this.exclusive === exclusive;
+  }
+
   /** What those who wait, and were not told yet, wait for. */
   get wanted(): number {
     let events = 0;
@@ -70,6 +75,8 @@ export class WatchedFile {
     if (other !== undefined) throw taken(this.fd, other.events & events);
     if (watcher.events === events) return;
     watcher.events = events;
+    // As a selector's modify() does, it arms what has fired.
+    watcher.fired = false;
     this.owner.changed(this);
   }
 

@@ -12,7 +12,7 @@ export interface Watcher extends Disposable {
   readonly events: number;
   /** Whether it still may be called: it was not closed, nor was its descriptor found closed. */
   readonly active: boolean;
-  /** Waits for something else. @throws as `reactor.watch`; StateError `ERR_CLOSED`: it is not active. */
+  /** Waits for something else, which also arms a oneshot watcher again. @throws as `reactor.watch`; StateError `ERR_CLOSED`: it is not active. */
   modify(events: number): void;
   /**
    * Arms a oneshot watcher again. An edge-triggered one is told again what still holds: called in its own callback, which

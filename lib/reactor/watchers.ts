@@ -77,16 +77,18 @@ export class Watchers implements Holder {
     const wanted = new WatchedFile(file, fd, mode ?? 'level', exclusive ?? false, this);
     this.check(events, wanted);
     if (known === undefined) return this.#addFirst(wanted, events, callback, kind);
-    if (known.mode !== wanted.mode || known.exclusive !== wanted.exclusive) {
-      if (!known.empty) throw unlike(known);
+    if (known.empty && !wanted.isLike(known)) {
       this.#drop(known);
       return this.#addFirst(wanted, events, callback, kind);
     }
     const other = known.find(events);
-    if (other === undefined) return this.#add(known, events, callback, kind);
-    if (!this.#selector.isStale(fd)) throw taken(fd, other.events & events);
-    // The number was closed and is another file's by now; whoever waited for the old one is told by the next wait.
-    return this.#addFirst(wanted, events, callback, kind);
+    // A bare number may have been closed, and be another file's by now. Whoever waited for the old one is told by the
+    // next wait.
+    const doubtful = other !== undefined || typeof known.file === 'number';
+    if (doubtful && this.#selector.isStale(fd)) return this.#addFirst(wanted, events, callback, kind);
+    if (!wanted.isLike(known)) throw unlike(known);
+    if (other !== undefined) throw taken(fd, other.events & events);
+    return this.#add(known, events, callback, kind);
   }
 
   /** @throws StateError `ERR_ALREADY_REGISTERED`: somebody waits for one of `events`. */

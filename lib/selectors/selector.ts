@@ -59,6 +59,7 @@ export abstract class Selector<T = unknown> implements Disposable {
   // Whoever waits in Node's loop; most selectors never do.
   #host: Host | null = null;
   #asyncWait: AsyncWait<T> | null = null;
+  #claimed = false;
   #closed = false;
 
   /** @internal */
@@ -284,6 +285,13 @@ export abstract class Selector<T = unknown> implements Disposable {
   /** @internal Names the wait set to the addon. */
   get setId(): number {
     return this.#set.id;
+  }
+
+  /** @internal A reactor takes it over. @throws StateError `ERR_INVALID_STATE`: another has. */
+  claim(): void {
+    this.#checkOpen();
+    if (this.#claimed) throw new StateError('ERR_INVALID_STATE', 'the selector is another reactor’s');
+    this.#claimed = true;
   }
 
   /** @internal Has Node's loop wait, for a reactor. @throws StateError `ERR_HOSTED`. */
