@@ -102,7 +102,8 @@ export class Watchers implements Holder {
     const fd = descriptorOf(file);
     const known = this.#find(fd, file);
     const before = known?.find(events);
-    if (known === undefined || before?.kind.replaceable !== true) {
+    const stale = typeof known?.file === 'number' && this.#selector.isStale(fd);
+    if (known === undefined || stale || before?.kind.replaceable !== true) {
       this.watch(file, events, callback, undefined, REPLACEABLE);
       return;
     }
