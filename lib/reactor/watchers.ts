@@ -102,8 +102,10 @@ export class Watchers implements Holder {
     const fd = descriptorOf(file);
     const known = this.#find(fd, file);
     const before = known?.find(events);
+    const replaceable = before?.kind.replaceable === true;
     const stale = typeof known?.file === 'number' && this.#selector.isStale(fd);
-    if (known === undefined || stale || before?.kind.replaceable !== true) {
+    if (stale && replaceable) before.close();
+    if (known === undefined || stale || !replaceable) {
       this.watch(file, events, callback, undefined, REPLACEABLE);
       return;
     }
