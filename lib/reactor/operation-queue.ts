@@ -2,7 +2,7 @@
 import { ECANCELED, SystemError } from '../native/errors.js';
 import type { Socket } from '../sockets/socket.js';
 import { Future, type FutureOwner } from './future.js';
-import type { Watcher } from './watcher.js';
+import type { FileWatcher } from './watcher.js';
 
 /** Not yet: when the socket is ready, or whatever it is, in so many milliseconds. */
 export class Wait {
@@ -19,7 +19,7 @@ export type Attempt<T> = () => T | Wait;
 export interface QueueOwner {
   readonly futures: FutureOwner;
   /** Has `onReady` called when the socket is ready, `onLost` when it is closed. */
-  watch(onReady: () => void, onLost: () => void): Watcher;
+  watch(onReady: () => void, onLost: () => void): FileWatcher;
   after(delay: number, callback: () => void): { cancel(): void };
   /** Nothing waits any more. */
   emptied(): void;
@@ -37,7 +37,7 @@ export class OperationQueue {
   readonly #perTurn: number;
   readonly #owner: QueueOwner;
   readonly #operations: Operation[] = [];
-  #watcher: Watcher | null = null;
+  #watcher: FileWatcher | null = null;
   #pause: { cancel(): void } | null = null;
 
   /** @param perTurn - how many operations may be done before others have their turn. */
@@ -70,20 +70,18 @@ export class OperationQueue {
   }
 
   #wait({ delay }: Wait): void {
-    if (delay !== null) {
-      this.#watcher?.close();
-      this.#watcher = null;
-      this.#pause = this.#owner.after(delay, () => this.#resume());
-    } else {
-      this.#watcher ??= this.#owner.watch(
-        () => this.#serve(),
-        () => this.#lose(),
-      );
-    }
+    this.#watcher ??= this.#owner.watch(
+      () => this.#serve(),
+      () => this.#lose(),
+    );
+    if (delay === null) return;
+    this.#watcher.pause();
+    this.#pause = this.#owner.after(delay, () => this.#resume());
   }
 
   #resume(): void {
     this.#pause = null;
+    this.#watcher?.resume();
     this.#serve();
   }
 

@@ -98,6 +98,10 @@ export class WatchedFile {
     else this.owner.changed(this);
   }
 
+  interestChanged(): void {
+    this.owner.changed(this);
+  }
+
   referenceChanged(referenced: boolean): void {
     this.owner.live(referenced ? 1 : -1);
   }

@@ -42,7 +42,7 @@ export interface WatcherKind {
 export class FileWatcher extends AsyncResource implements Watcher {
   events: number;
   active = true;
-  /** A oneshot watcher that was called and waits to be armed again. */
+  /** Waits to be armed again: a oneshot watcher that was called, one that pauses. */
   fired = false;
   /** Whether it keeps the process alive. */
   referenced = true;
@@ -85,6 +85,15 @@ export class FileWatcher extends AsyncResource implements Watcher {
     this.#file.rearm(this, this.#calling);
   }
 
+  /** Is not called until it goes on, but hears of the descriptor's close. */
+  pause(): void {
+    this.#setFired(true);
+  }
+
+  resume(): void {
+    this.#setFired(false);
+  }
+
   ref(): this {
     return this.#setReferenced(true);
   }
@@ -122,6 +131,11 @@ export class FileWatcher extends AsyncResource implements Watcher {
     if (!this.active) return;
     this.active = false;
     this.#call(events & (this.events | FAILURES));
+  }
+
+  #setFired(fired: boolean): void {
+    this.fired = fired;
+    if (this.active) this.#file.interestChanged();
   }
 
   #setReferenced(referenced: boolean): this {

@@ -15,7 +15,7 @@ import type { Selector } from '../selectors/selector.js';
 import { Socket } from '../sockets/socket.js';
 import type { Report } from './errors.js';
 import { taken, WatchedFile } from './watched-file.js';
-import { FileWatcher, type Watcher, type WatcherCallback, type WatcherKind } from './watcher.js';
+import { FileWatcher, type WatcherCallback, type WatcherKind } from './watcher.js';
 
 const BY_USER: WatcherKind = {};
 const REPLACEABLE: WatcherKind = { replaceable: true };
@@ -68,7 +68,7 @@ export class Watchers implements Holder {
     callback: WatcherCallback,
     options?: RegisterOptions,
     kind: WatcherKind = BY_USER,
-  ): Watcher {
+  ): FileWatcher {
     checkEvents(events);
     checkFunction(callback, 'callback');
     const { mode, exclusive } = checkOptions(options);
@@ -226,7 +226,7 @@ export class Watchers implements Holder {
     return undefined;
   }
 
-  #addFirst(file: WatchedFile, events: number, callback: WatcherCallback, kind: WatcherKind): Watcher {
+  #addFirst(file: WatchedFile, events: number, callback: WatcherCallback, kind: WatcherKind): FileWatcher {
     const { mode, exclusive } = file;
     const watcher = new FileWatcher(file, events, callback, kind, this.#batch);
     this.#selector.register(file.file, events, file, { mode, exclusive });
@@ -242,7 +242,7 @@ export class Watchers implements Holder {
     callback: WatcherCallback,
     kind: WatcherKind,
     replaced?: FileWatcher,
-  ): Watcher {
+  ): FileWatcher {
     const watcher = new FileWatcher(file, events, callback, kind, this.#batch);
     file.add(watcher, replaced);
     return watcher;
