@@ -97,7 +97,6 @@ class EpollSet final : public WaitSet {
 
   int SetTimer(double milliseconds) override {
     if (timer_ < 0) {
-      if (milliseconds < 0) return 0;
       const int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
       if (timer < 0) return -errno;
       // Edge-triggered, so that nobody need read it.

@@ -42,8 +42,10 @@ class UvHost final : public Host {
   int Open() {
     uv_loop_s* loop = nullptr;
     if (napi_get_uv_event_loop(env(), &loop) != napi_ok) return -ENOSYS;
+    // The timer is opened now: later, out of descriptors, is when deadlines are needed.
+    int status = set()->SetTimer(-1);
     // libuv tries the descriptor, and may not watch a set that watches its loop.
-    int status = set()->WatchInterrupt(false);
+    if (status == 0) status = set()->WatchInterrupt(false);
     if (status == 0) status = uv_.poll_init(loop, &poll_, set()->descriptor());
     set()->WatchInterrupt(true);
     if (status < 0) return status;

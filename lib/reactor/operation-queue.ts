@@ -96,14 +96,16 @@ export class OperationQueue {
       } catch (error) {
         operation.fail(error);
       }
+      // An attempt that reports may have been cancelled by whoever was told.
+      if (this.#operations[0] !== operation) continue;
       if (waitsFor !== null) {
         this.#waitOrFail(waitsFor);
         return;
       }
       this.#operations.shift();
     }
-    if (this.#operations.length === 0) this.#end();
-    else this.#waitOrFail(PENDING);
+    if (this.#operations.length > 0) this.#waitOrFail(PENDING);
+    else if (this.#watcher !== null) this.#end();
   }
 
   #waitOrFail(what: Wait): void {

@@ -119,6 +119,9 @@ export class SocketOperations {
       done.setResult(outcome);
       return done;
     }
+    // An attempt that reports may have been told to do another.
+    const since = queues.get(socket);
+    if (since !== undefined) return since.add(syscall, attempt, outcome);
     const perTurn = syscall === 'accept' ? ACCEPTS_PER_TURN : OPERATIONS_PER_TURN;
     const queue = new OperationQueue(socket, perTurn, {
       futures: this.#owner.futures,
