@@ -29,6 +29,8 @@ export class WatchedFile {
   muted = false;
   /** Whether it is on the list of those whose registration is to be changed. */
   changing = false;
+  // Known from the mode; asked for with each event.
+  readonly oneshot: boolean;
   // Replaced and never changed: whoever walks it may be called by what changes it.
   #watchers: readonly FileWatcher[] = [];
 
@@ -38,7 +40,9 @@ export class WatchedFile {
     readonly mode: TriggerMode,
     readonly exclusive: boolean,
     private readonly owner: FileOwner,
-  ) {}
+  ) {
+    this.oneshot = isOneshot(mode);
+  }
 
   get empty(): boolean {
     return this.#watchers.length === 0;
@@ -109,13 +113,13 @@ export class WatchedFile {
   /** Tells whom it concerns. @returns whether that was anybody. */
   deliver(events: number, batch: number): boolean {
     const watchers = this.#watchers;
-    if (isOneshot(this.mode)) {
+    if (this.oneshot) {
       this.muted = true;
       const told = this.#deliverEach(watchers, events, batch);
       if (this.wanted !== 0) this.owner.changed(this);
       return told;
     }
-    const [only] = watchers;
+    const only = watchers[0];
     if (watchers.length > 1 || only === undefined) return this.#deliverEach(watchers, events, batch);
     return this.deliverTo(only, events, batch);
   }

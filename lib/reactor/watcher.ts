@@ -1,7 +1,6 @@
 /** Somebody who waits for events of a descriptor. */
 import { AsyncResource } from 'node:async_hooks';
 import { StateError } from '../native/errors.js';
-import { isOneshot } from '../selectors/capabilities.js';
 import { FAILURES } from '../selectors/events.js';
 import type { WatchedFile } from './watched-file.js';
 
@@ -51,7 +50,6 @@ export class FileWatcher extends AsyncResource implements Watcher {
   readonly kind: WatcherKind;
   readonly #file: WatchedFile;
   readonly #callback: WatcherCallback;
-  readonly #oneshot: boolean;
   #calling = false;
   #last = 0;
 
@@ -67,7 +65,6 @@ export class FileWatcher extends AsyncResource implements Watcher {
     this.events = events;
     this.#callback = callback;
     this.kind = kind;
-    this.#oneshot = isOneshot(file.mode);
     this.batch = batch;
   }
 
@@ -115,7 +112,7 @@ export class FileWatcher extends AsyncResource implements Watcher {
     const found = events & (this.events | FAILURES);
     if (found === 0 || !this.active || this.fired || this.batch === batch) return false;
     this.batch = batch;
-    this.fired = this.#oneshot;
+    this.fired = this.#file.oneshot;
     this.#last = found;
     this.#call(found);
     return true;
