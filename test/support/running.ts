@@ -17,9 +17,16 @@ export async function runToStop(reactor: Reactor, setting: Setting, patience = P
   if (late) throw new Error(`the reactor was not stopped within ${patience} ms`);
 }
 
+/** Iterations after the time is over, each of which looks what is ready: on a loaded machine there may have been none. */
+const LAST_ITERATIONS = 20;
+
 /** Runs for some time: what is due is then done, and what must not happen has had its chance. */
 export async function runFor(reactor: Reactor, setting: Setting, milliseconds: number): Promise<void> {
-  reactor.callLater(milliseconds, () => reactor.stop());
+  const finish = (left: number) => {
+    if (left === 0) reactor.stop();
+    else reactor.callSoon(finish, left - 1);
+  };
+  reactor.callLater(milliseconds, finish, LAST_ITERATIONS);
   await run(reactor, setting);
 }
 
