@@ -18,7 +18,7 @@ export async function runToStop(reactor: Reactor, setting: Setting, patience = P
 }
 
 /** Iterations after the time is over, each of which looks what is ready: on a loaded machine there may have been none. */
-const LAST_ITERATIONS = 20;
+const LAST_ITERATIONS = 5;
 
 /** Runs for some time: what is due is then done, and what must not happen has had its chance. */
 export async function runFor(reactor: Reactor, setting: Setting, milliseconds: number): Promise<void> {
