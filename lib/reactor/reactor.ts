@@ -64,7 +64,8 @@ export class Reactor implements Disposable {
   #messages: Messages | null = null;
   #state: 'idle' | 'hosted' | 'blocking' | 'closed' = 'idle';
   #hosting: Hosting | null = null;
-  #aborted: { readonly reason: unknown } | null = null;
+  // Of a hosted run that ends; undefined where it was not aborted.
+  #abortReason: unknown;
   #onHostingEnd: (error?: unknown) => void = () => {};
   #referenced = true;
 
@@ -306,7 +307,7 @@ export class Reactor implements Disposable {
     this.#host(end);
     const abort = () => {
       // The iteration in progress is completed, as by stop().
-      this.#aborted = { reason: signal?.reason };
+      this.#abortReason = signal?.reason;
       this.stop();
     };
     signal?.addEventListener('abort', abort);
@@ -477,9 +478,9 @@ export class Reactor implements Disposable {
     this.#hosting = null;
     this.#state = 'idle';
     this.#loop.stopping = false;
-    const aborted = this.#aborted;
-    this.#aborted = null;
-    this.#onHostingEnd(aborted === null ? error : aborted.reason);
+    const reason = error ?? this.#abortReason;
+    this.#abortReason = undefined;
+    this.#onHostingEnd(reason);
   }
 
   /** @param awaited - whether the run is for the sake of a promise. */
