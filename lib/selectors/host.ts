@@ -40,7 +40,7 @@ export class Host {
    * Has `turn` called by Node's loop when the selector has something to report, was woken, when the deadline has passed,
    * and when the turn before asked for it.
    *
-   * @throws StateError `ERR_HOSTED`: somebody waits already. SystemError `EMFILE`, `ENOMEM`, `EAGAIN`.
+   * @throws StateError `ERR_HOSTED`: somebody waits already; `ERR_UNSUPPORTED`: libkqueue's. SystemError `EMFILE`, `ENOMEM`, `EAGAIN`.
    */
   start(turn: Turn): void {
     if (this.#turn !== null) throw hosted();
@@ -84,7 +84,10 @@ export class Host {
   }
 
   #openHost(): void {
-    const { id, backend, descriptor } = this.#set;
+    const { id, backend, descriptor, capabilities } = this.#set;
+    if (descriptor >= 0 && !capabilities.pollable) {
+      throw new StateError('ERR_UNSUPPORTED', `nobody can wait for a ${backend} that is emulated but itself`);
+    }
     const turn = () => this.#turn?.() ?? false;
     let status = wantsThread() || descriptor < 0 ? -ENOSYS : native.hostOpen(id, 0, turn);
     if (status === -ENOSYS) status = native.hostOpen(id, 1, turn);

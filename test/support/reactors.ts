@@ -20,7 +20,7 @@ const settings: readonly Setting[] = selectorBackends().flatMap((backend): Setti
   return [
     { backend, mode: 'blocking', host: null },
     ...(pollable ? [{ backend, mode: 'hosted', host: 'uv' } as const] : []),
-    { backend, mode: 'hosted', host: 'thread' },
+    ...(pollable || backend !== 'kqueue' ? [{ backend, mode: 'hosted', host: 'thread' } as const] : []),
   ];
 });
 
