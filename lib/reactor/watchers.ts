@@ -84,7 +84,7 @@ export class Watchers implements Holder {
     const other = known.find(events);
     // A bare number may have been closed, and be another file's by now. Whoever waited for the old one is told by the
     // next wait.
-    const doubtful = other !== undefined || typeof known.file === 'number';
+    const doubtful = other !== undefined || known.file !== file;
     if (doubtful && this.#selector.isStale(fd)) return this.#addFirst(wanted, events, callback, kind);
     if (!wanted.isLike(known)) throw unlike(known);
     if (other !== undefined) throw taken(fd, other.events & events);
@@ -103,7 +103,7 @@ export class Watchers implements Holder {
     const known = this.#find(fd, file);
     const before = known?.find(events);
     const replaceable = before?.kind.replaceable === true;
-    const stale = typeof known?.file === 'number' && this.#selector.isStale(fd);
+    const stale = known !== undefined && known.file !== file && this.#selector.isStale(fd);
     if (stale && replaceable) before.close();
     if (known === undefined || stale || !replaceable) {
       this.watch(file, events, callback, undefined, REPLACEABLE);
