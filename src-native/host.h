@@ -28,7 +28,7 @@ class Host {
   virtual void SetDeadline(double milliseconds) = 0;
   // Whether waiting keeps the process alive. At first it does not.
   virtual void Reference(bool on) = 0;
-  // The registrations of the set, or the kernel's object behind its descriptor, have changed.
+  // What is behind the set's descriptor has changed; of a set that has none, its registrations have.
   virtual void Changed() = 0;
 
   bool started() const { return started_; }

@@ -22,6 +22,11 @@ int Resume(Environment& environment, int id, Words results) {
   return set == nullptr ? -EBADF : set->Resume(results);
 }
 
+// A host that watches the set's own descriptor sees such a change by itself.
+void InterestChanged(const WaitSet* set) {
+  if (set->host() != nullptr && set->descriptor() < 0) set->host()->Changed();
+}
+
 // waitSetControl(id, fd, generation, events, edge, oneshot) → 0
 int Control(Environment& environment, int id, int fd, uint32_t generation, uint32_t events, int edge,
             int oneshot) {
@@ -29,7 +34,7 @@ int Control(Environment& environment, int id, int fd, uint32_t generation, uint3
   // A set in user space would take any number, and arrays as long as it.
   if (set == nullptr || !IsOpen(fd)) return -EBADF;
   const int status = set->Control(fd, {generation, events, edge != 0, oneshot != 0});
-  if (set->host() != nullptr) set->host()->Changed();
+  InterestChanged(set);
   return status;
 }
 
@@ -38,7 +43,7 @@ int Remove(Environment& environment, int id, int fd) {
   WaitSet* set = environment.Find(id);
   if (set == nullptr || fd < 0) return -EBADF;
   const int status = set->Remove(fd);
-  if (set->host() != nullptr) set->host()->Changed();
+  InterestChanged(set);
   return status;
 }
 
