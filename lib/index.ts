@@ -17,12 +17,13 @@ export {
 export { StateError, type StateErrorCode, SystemError, type SystemErrorDetails } from './native/errors.js';
 export { defaultReactor, ready, watch } from './reactor/ambient.js';
 export type { Handle } from './reactor/callbacks.js';
-export type { ErrorContext } from './reactor/errors.js';
+export type { ErrorContext, ErrorHandler } from './reactor/errors.js';
 export { CancelledError, Future } from './reactor/future.js';
 export { Reactor, type ReactorOptions } from './reactor/reactor.js';
 export { Remote } from './reactor/remote.js';
+export type { Received } from './reactor/socket-operations.js';
 export type { TimerHandle } from './reactor/timers.js';
-export type { Watcher } from './reactor/watcher.js';
+export type { Watcher, WatcherCallback } from './reactor/watcher.js';
 export type {
   Backend,
   RegisterOptions,

@@ -54,7 +54,7 @@ export function watch(
 export async function ready(
   file: FileLike,
   events: number,
-  options: { readonly timeout?: number; readonly signal?: AbortSignal } = {},
+  options: { readonly timeout?: number | null; readonly signal?: AbortSignal } = {},
 ): Promise<number> {
   checkObject(options, 'options');
   const { timeout, signal } = options;
@@ -69,7 +69,7 @@ export async function ready(
     fail = reject;
   });
   const hint = 'the socket or its reactor was closed';
-  const onLost = () => fail(new SystemError(-ECANCELED, 'watch', { hint }));
+  const onLost = () => fail(new SystemError(-ECANCELED, 'ready', { hint }));
   const onReady = (holding: number) => {
     watcher.close();
     settle(holding);

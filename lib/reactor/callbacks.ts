@@ -1,6 +1,7 @@
 /** Callbacks that run once, in the next iteration. */
 import { AsyncResource } from 'node:async_hooks';
 import type { Report } from './errors.js';
+import { checkReturned } from './promises.js';
 
 /** Something that was set to run, and can be called off. */
 export interface Handle {
@@ -37,7 +38,8 @@ export class Callback<A extends unknown[]> extends AsyncResource implements Hand
     const args = this.#args;
     if (callback === null || args === null) return;
     this.#callback = this.#args = null;
-    this.runInAsyncScope(callback, undefined, ...args);
+    const returned: unknown = this.runInAsyncScope(callback, undefined, ...args);
+    if (returned !== undefined) checkReturned(returned);
   }
 }
 

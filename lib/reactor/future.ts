@@ -40,7 +40,7 @@ interface DoneCallback<T> {
 }
 
 /**
- * A result that a reactor will deliver: `await` it, or yield it from a generator task.
+ * A result that a reactor will deliver: `await` it, or `addDoneCallback`.
  *
  * An exception that nobody looked at, by `result`, `exception`, `then` or a done callback, is reported once to the
  * reactor's `onError` when the future is collected as garbage.
@@ -161,6 +161,16 @@ export class Future<T> implements PromiseLike<T> {
   ): Promise<A | B> {
     this.#promise ??= this.#makePromise();
     return this.#promise.then(onfulfilled, onrejected);
+  }
+
+  /** As a promise's. @throws as {@link Future.then}. */
+  catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.then(null, onrejected);
+  }
+
+  /** As a promise's. @throws as {@link Future.then}. */
+  finally(onfinally?: (() => void) | null): Promise<T> {
+    return this.then().finally(onfinally);
   }
 
   #makePromise(): Promise<T> {

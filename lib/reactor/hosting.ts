@@ -73,9 +73,9 @@ export class Hosting {
   }
 
   updateReference(): void {
-    const { watchers, timers, callbacks, kept } = this.#loop;
+    const { watchers, timers, callbacks, kept, stopping } = this.#loop;
     this.#host.reference(
-      this.#referenced && (watchers.alive > 0 || timers.size > 0 || callbacks.size > 0 || kept),
+      this.#referenced && (watchers.alive > 0 || timers.size > 0 || callbacks.size > 0 || kept || stopping),
     );
   }
 

@@ -38,14 +38,21 @@ function move(): void {
   }
 }
 
+// Whether this thread is in a blocking run in which no promise moves. There is one such run at most.
+let standing = false;
+
+/** What a callback returned. @throws StateError `ERR_IN_MICROTASK`: a promise that will never move in this run. */
+export function checkReturned(value: unknown): void {
+  if (standing && typeof (value as PromiseLike<unknown> | null)?.then === 'function') throw inMicrotask();
+}
+
 /** What a reactor knows of the promises that wait for it. */
 export class PromiseWork {
   #waiting = 0;
-  #standing = false;
 
   /** A promise begins to wait for something of the reactor. @throws StateError `ERR_IN_MICROTASK`. */
   begin(): void {
-    if (this.#standing) throw inMicrotask();
+    if (standing) throw inMicrotask();
     this.#waiting++;
   }
 
@@ -63,19 +70,19 @@ export class PromiseWork {
   enter(needed: boolean): () => void {
     if (canMove()) return move;
     if (needed || this.#waiting > 0) throw inMicrotask();
-    this.#standing = true;
+    standing = true;
     return () => {};
   }
 
   leave(): void {
-    this.#standing = false;
+    standing = false;
   }
 }
 
 function inMicrotask(): StateError {
   return new StateError(
     'ERR_IN_MICROTASK',
-    'a blocking run cannot move promises from inside a promise reaction or the top level of an ES module: ' +
+    'a blocking run moves no promise from inside a promise reaction or the top level of an ES module: ' +
       'use `await reactor.run()`, or call it from setImmediate()',
   );
 }

@@ -247,8 +247,8 @@ export class Reactor implements Disposable {
 
   /**
    * Calls back when the process gets a signal, on this thread, as often as it was delivered; in place of the callback
-   * before. Other reactors may listen as well, and `process.on` listeners that were there before go on. It does not keep
-   * the process alive.
+   * before. Other reactors may listen as well, and `process.on` listeners that were there before go on. One that is set
+   * later takes the signal over: the process has one handler for each. It does not keep the process alive.
    *
    * @throws TypeError `ERR_INVALID_ARG_VALUE`: there is no such signal, or it cannot be handled. StateError `ERR_CLOSED`.
    * SystemError `EINVAL`: the system refuses it; `ENOSPC`: 64 reactors listen already.

@@ -8,6 +8,7 @@ import type { Selector } from '../selectors/selector.js';
 import { Waker, type WakerHandle } from '../selectors/waker.js';
 import type { Report } from './errors.js';
 import type { Arrivals } from './loop.js';
+import { checkReturned } from './promises.js';
 
 /** What another thread needs to post: numbers and shared memory, so it survives `postMessage`. */
 interface RemoteHandle {
@@ -109,8 +110,8 @@ function serialized(value: unknown): Buffer {
   try {
     serializer.writeValue(value);
   } catch (cause) {
-    const error = invalidValue('value', `one that can be cloned (${(cause as Error).message})`, value);
-    throw Object.assign(error, { cause });
+    const error = new TypeError(`value cannot be cloned: ${(cause as Error).message}`, { cause });
+    throw Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });
   }
   return serializer.releaseBuffer();
 }
@@ -158,7 +159,7 @@ export class Messages implements Arrivals {
     while (this.#at < this.#taken.length && delivered < MESSAGES_PER_TURN && this.#handler !== null) {
       delivered++;
       try {
-        this.#handler(this.#next());
+        checkReturned(this.#handler(this.#next()));
       } catch (error) {
         report(error, { message: 'onMessage threw', source: 'callback' });
       }

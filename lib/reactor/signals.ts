@@ -7,6 +7,7 @@ import { native } from '../native/load.js';
 import type { Selector } from '../selectors/selector.js';
 import type { Report } from './errors.js';
 import type { Arrivals } from './loop.js';
+import { checkReturned } from './promises.js';
 
 const NUMBERS: Readonly<Partial<Record<NodeJS.Signals, number>>> = constants.signals;
 /** Those that no handler can be set for, and those that a fault raises again as soon as its handler returns. */
@@ -69,7 +70,7 @@ export class Signals implements Arrivals {
       for (; times > 0 && this.#handlers.get(signal) === handler; times--) {
         delivered++;
         try {
-          handler.callback(signal);
+          checkReturned(handler.callback(signal));
         } catch (error) {
           report(error, { message: `the handler of ${signal} threw`, source: 'signal' });
         }

@@ -3,6 +3,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { StateError } from '../native/errors.js';
 import type { Handle } from './callbacks.js';
 import type { Report } from './errors.js';
+import { checkReturned } from './promises.js';
 
 /** A callback that runs once at a due time, never before. */
 export interface TimerHandle extends Handle {
@@ -61,7 +62,9 @@ export class Timer extends AsyncResource implements TimerHandle {
   }
 
   run(): void {
-    if (this.#callback !== null) this.runInAsyncScope(this.#callback);
+    if (this.#callback === null) return;
+    const returned: unknown = this.runInAsyncScope(this.#callback);
+    if (returned !== undefined) checkReturned(returned);
   }
 }
 

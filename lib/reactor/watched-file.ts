@@ -29,6 +29,8 @@ export class WatchedFile {
   muted = false;
   /** Whether it is on the list of those whose registration is to be changed. */
   changing = false;
+  /** Whether its number has become another file's, which has a registration by now. */
+  superseded = false;
   // Known from the mode; asked for with each event.
   readonly oneshot: boolean;
   // Replaced and never changed: whoever walks it may be called by what changes it.
@@ -133,14 +135,19 @@ export class WatchedFile {
     }
   }
 
-  /** The descriptor was found closed: tells everybody, for the last time. */
+  /**
+   * The descriptor was found closed: tells everybody, for the last time. That implies the direction that was asked for, but
+   * where the number is another's: what is read from it would be that one's.
+   */
   lose(events: number): void {
     const watchers = this.#watchers;
     this.#watchers = [];
     for (const watcher of watchers) {
       if (watcher.active && watcher.referenced) this.owner.live(-1);
       try {
-        watcher.lose(events | EVENT_INVALID | (watcher.events & (EVENT_READ | EVENT_WRITE)));
+        watcher.lose(
+          this.superseded ? EVENT_INVALID : events | (watcher.events & (EVENT_READ | EVENT_WRITE)),
+        );
       } catch (error) {
         this.#report(error);
       }
@@ -175,6 +182,6 @@ export class WatchedFile {
 export function taken(fd: number, events: number): StateError {
   return new StateError(
     'ERR_ALREADY_REGISTERED',
-    `descriptor ${fd} has a watcher for ${namesOf(events)} already: close it, or modify it`,
+    `somebody waits for ${namesOf(events)} of descriptor ${fd} already, by watch(), ready() or a socket operation`,
   );
 }

@@ -2,6 +2,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { StateError } from '../native/errors.js';
 import { FAILURES } from '../selectors/events.js';
+import { checkReturned } from './promises.js';
 import type { WatchedFile } from './watched-file.js';
 
 /** A callback for events of a descriptor. */
@@ -146,7 +147,8 @@ export class FileWatcher extends AsyncResource implements Watcher {
   #call(events: number): void {
     this.#calling = true;
     try {
-      this.runInAsyncScope(this.#callback, undefined, events, this);
+      const returned: unknown = this.runInAsyncScope(this.#callback, undefined, events, this);
+      if (returned !== undefined) checkReturned(returned);
     } finally {
       this.#calling = false;
     }

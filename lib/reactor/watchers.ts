@@ -230,6 +230,8 @@ export class Watchers implements Holder {
     const { mode, exclusive } = file;
     const watcher = new FileWatcher(file, events, callback, kind, this.#batch);
     this.#selector.register(file.file, events, file, { mode, exclusive });
+    const before = this.#files.get(file.fd);
+    if (before !== undefined) before.superseded = true;
     this.#files.set(file.fd, file);
     file.add(watcher);
     file.registered = events;

@@ -170,6 +170,6 @@ function hintFor(status: number, fd: number): { hint?: string } {
   const stats = fstatSync(fd);
   const kind = stats.isDirectory() ? 'a directory' : stats.isFile() ? 'a regular file' : 'such a file';
   return {
-    hint: `EpollSelector cannot watch ${kind}: files are always ready, so read it at once, or use PollSelector`,
+    hint: `EpollSelector cannot watch ${kind}: files are always ready, so read it at once, or use PollSelector (IOMUX_SELECTOR=poll)`,
   };
 }
