@@ -3,6 +3,10 @@
 #include <dlfcn.h>
 #include <uv.h>
 
+#if defined(__linux__)
+#include <sys/epoll.h>
+#endif
+
 #include <cerrno>
 
 #include "host.h"
@@ -19,11 +23,12 @@ struct Uv {
   decltype(&uv_ref) ref;
   decltype(&uv_unref) unref;
   decltype(&uv_close) close;
+  decltype(&uv_backend_fd) backend_fd;
 
   bool Find() {
     return Find("uv_poll_init", &poll_init) && Find("uv_poll_start", &poll_start) &&
            Find("uv_poll_stop", &poll_stop) && Find("uv_ref", &ref) && Find("uv_unref", &unref) &&
-           Find("uv_close", &close);
+           Find("uv_close", &close) && Find("uv_backend_fd", &backend_fd);
   }
 
  private:
@@ -77,6 +82,8 @@ class UvHost final : public Host {
 
  protected:
   int Watch() override {
+    const int status = Try();
+    if (status < 0) return status;
     return uv_.poll_start(&poll_, UV_READABLE,
                           [](uv_poll_t* poll, int, int) { static_cast<UvHost*>(poll->data)->TakeTurns(); });
   }
@@ -101,6 +108,19 @@ class UvHost final : public Host {
       if (TakeTurn() != Outcome::kAgain) return;
     }
     Yield();
+  }
+
+  // libuv adds a descriptor only when it waits, and aborts where the kernel refuses: because the sets watch
+  // each other in a circle (a worker's watch its loop), or too many of them (ELOOP).
+  int Try() {
+#if defined(__linux__)
+    epoll_event event{};
+    event.events = EPOLLIN;
+    const int loop = uv_.backend_fd(poll_.loop);
+    if (epoll_ctl(loop, EPOLL_CTL_ADD, set()->descriptor(), &event) < 0) return errno == EEXIST ? 0 : -errno;
+    epoll_ctl(loop, EPOLL_CTL_DEL, set()->descriptor(), &event);
+#endif
+    return 0;
   }
 
   uv_handle_t* Handle() { return reinterpret_cast<uv_handle_t*>(&poll_); }

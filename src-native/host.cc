@@ -29,7 +29,11 @@ Host* Find(const Environment& environment, int id) {
 int Open(Environment& environment, int id, int thread, Napi::Function turn) {
   WaitSet* set = environment.Find(id);
   if (set == nullptr) return -EBADF;
-  if (set->host() != nullptr) return -EEXIST;
+  if (Host* present = set->host()) {
+    if (thread == 0 || present->started()) return -EEXIST;
+    set->set_host(nullptr);
+    present->Close();
+  }
   int status = -ENOSYS;
   Host* host = thread != 0              ? NewThreadHost(environment.env(), *set, turn, &status)
                : set->descriptor() >= 0 ? NewUvHost(environment.env(), *set, turn, &status)

@@ -20,16 +20,26 @@ class SocketCall {
 
   // An Int32Array over the words, which live from now on. Over a SharedArrayBuffer, because its memory can
   // neither be moved away nor freed while the array is held.
+  // Undefined where the environment is being stopped: no call into JavaScript succeeds then.
   Napi::Value Share(Napi::Env env) {
-    const Napi::Function shared = env.Global().Get("SharedArrayBuffer").As<Napi::Function>();
-    const Napi::Value buffer = shared.New({Napi::Number::New(env, sizeof(Words))});
-    const Napi::Object array = env.Global().Get("Int32Array").As<Napi::Function>().New({buffer});
-    array_ = Napi::Persistent(array);
+    const Napi::Value shared = New(env, "SharedArrayBuffer", Napi::Number::New(env, sizeof(Words)));
+    const Napi::Value array = New(env, "Int32Array", shared);
+    if (!array.IsTypedArray()) return env.Undefined();
+    array_ = Napi::Persistent(array.As<Napi::Object>());
     words_ = reinterpret_cast<Words*>(array.As<Napi::Int32Array>().Data());
     return array;
   }
 
  private:
+  static Napi::Value New(Napi::Env env, const char* name, Napi::Value argument) {
+    napi_value global = nullptr, constructor = nullptr, result = nullptr;
+    napi_get_global(env, &global);
+    if (argument.IsEmpty() || napi_get_named_property(env, global, name, &constructor) != napi_ok) return {};
+    const napi_value arguments[] = {argument};
+    if (napi_new_instance(env, constructor, 1, arguments, &result) != napi_ok) return {};
+    return {env, result};
+  }
+
   Words* words_ = nullptr;
   Napi::ObjectReference array_;
 };

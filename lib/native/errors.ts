@@ -11,6 +11,7 @@ export const EEXIST: number = errnos['EEXIST'] as number;
 export const EINPROGRESS: number = errnos['EINPROGRESS'] as number;
 export const ENAMETOOLONG: number = errnos['ENAMETOOLONG'] as number;
 export const ENOENT: number = errnos['ENOENT'] as number;
+export const ELOOP: number = errnos['ELOOP'] as number;
 export const ENOSYS: number = errnos['ENOSYS'] as number;
 export const ENOTCONN: number = errnos['ENOTCONN'] as number;
 export const EPERM: number = errnos['EPERM'] as number;

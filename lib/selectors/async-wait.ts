@@ -33,6 +33,10 @@ export class AsyncWait<T> {
       throw new StateError('ERR_RUNNING', 'a selectAsync() of this selector is under way');
     }
     if (!this.#waiting && this.#host.started) throw hosted();
+    if (this.#delivery.due) {
+      const ready = this.#look();
+      if (ready.length > 0) return ready;
+    }
     const until = limit === NO_LIMIT ? Number.POSITIVE_INFINITY : performance.now() + limit;
     const ended = new Promise<ReadyKey<T>[]>((resolve, reject) => {
       this.#waiter = { until, resolve, reject };
@@ -80,9 +84,9 @@ export class AsyncWait<T> {
       this.leave();
       return false;
     }
-    const ready: ReadyKey<T>[] = [];
+    let ready: ReadyKey<T>[];
     try {
-      this.#delivery.dispatch(0, (key, events) => ready.push([key, events]));
+      ready = this.#look();
     } catch (error) {
       this.#settle()?.reject(error);
       return true;
@@ -91,6 +95,12 @@ export class AsyncWait<T> {
     this.#settle()?.resolve(ready);
     return true;
   };
+
+  #look(): ReadyKey<T>[] {
+    const ready: ReadyKey<T>[] = [];
+    this.#delivery.dispatch(0, (key, events) => ready.push([key, events]));
+    return ready;
+  }
 
   #settle(): Waiter<T> | null {
     const waiter = this.#waiter;

@@ -74,6 +74,11 @@ export class Delivery<T> {
     return this.#cursor < this.#count;
   }
 
+  /** Whether something is to be delivered that no wait will bring. */
+  get due(): boolean {
+    return !this.#delivering && (this.pending || this.#lost.length > 0);
+  }
+
   /** Whether the last wait was ended by a wake. */
   get woken(): boolean {
     return this.#ended;

@@ -1,5 +1,5 @@
 /** Node's loop waits for a selector, in place of the thread. */
-import { check, ENOSYS, invalidValue, StateError } from '../native/errors.js';
+import { check, ELOOP, ENOSYS, invalidValue, StateError } from '../native/errors.js';
 import { native } from '../native/load.js';
 import type { BackendSet } from './backend-set.js';
 
@@ -44,11 +44,9 @@ export class Host {
    */
   start(turn: Turn): void {
     if (this.#turn !== null) throw hosted();
-    const { id, backend } = this.#set;
-    if (!this.#open) this.#openHost();
     this.#turn = turn;
     try {
-      check(native.hostStart(id), `${backend} host`);
+      check(this.#start(), `${this.#set.backend} host`);
     } catch (error) {
       this.#turn = null;
       throw error;
@@ -83,16 +81,23 @@ export class Host {
     native.hostReference(this.#set.id, Number(referenced));
   }
 
-  #openHost(): void {
+  #start(): number {
     const { id, backend, descriptor, capabilities } = this.#set;
     if (descriptor >= 0 && !capabilities.pollable) {
       throw new StateError('ERR_UNSUPPORTED', `nobody can wait for a ${backend} that is emulated but itself`);
     }
     const turn = () => this.#turn?.() ?? false;
-    let status = wantsThread() || descriptor < 0 ? -ENOSYS : native.hostOpen(id, 0, turn);
-    if (status === -ENOSYS) status = native.hostOpen(id, 1, turn);
-    check(status, `${backend} host`);
-    this.#open = true;
+    let status = 0;
+    if (!this.#open) status = wantsThread() || descriptor < 0 ? -ENOSYS : native.hostOpen(id, 0, turn);
+    if (status === 0) {
+      this.#open = true;
+      status = native.hostStart(id);
+    }
+    // Node's loop cannot watch selectors that watch it in turn, or too many others of each other: a thread polls them.
+    if (status !== -ENOSYS && status !== -ELOOP) return status;
+    status = native.hostOpen(id, 1, turn);
+    this.#open = status === 0;
+    return this.#open ? native.hostStart(id) : status;
   }
 }
 

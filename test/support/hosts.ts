@@ -10,8 +10,12 @@ export interface Hosted {
 
 export const hostedSettings: readonly Hosted[] = selectorBackends().flatMap((backend): Hosted[] => {
   using selector = createSelector(backend);
-  const byThread = { backend, host: 'thread' } as const;
-  return selector.capabilities.pollable ? [{ backend, host: 'uv' }, byThread] : [byThread];
+  const { pollable } = selector.capabilities;
+  return [
+    ...(pollable ? [{ backend, host: 'uv' } as const] : []),
+    // Not libkqueue's, which nobody can wait for but itself.
+    ...(pollable || backend !== 'kqueue' ? [{ backend, host: 'thread' } as const] : []),
+  ];
 });
 
 /** Has whatever begins to be hosted in this test hosted by `host`. */
