@@ -158,6 +158,20 @@ describe('a Future', () => {
     expect(await first).toBe(1);
   });
 
+  it('has catch() and finally(), as a promise has', async () => {
+    const reactor = new Reactor();
+    onTestFinished(() => reactor.close());
+    const failed = reactor.createFuture<number>();
+    failed.setException(new Error('as it must'));
+    expect(await failed.catch((reason) => (reason as Error).message)).toBe('as it must');
+    const done = reactor.createFuture<number>();
+    const order: string[] = [];
+    const ended = done.finally(() => order.push('finally')).then((value) => order.push(`${value}`));
+    done.setResult(7);
+    await ended;
+    expect(order).toEqual(['finally', '7']);
+  });
+
   it('rejects through a then() that has no reaction for it', async () => {
     const future = idleReactor().createFuture<number>();
     const passedOn = future.then((value) => value + 1);

@@ -47,6 +47,7 @@ const ENDING = {
   'ready that was resolved': 'ready',
   'ready that timed out': '0',
   'stopped reactor': '',
+  'reactor stopped before its run': 'ran',
 };
 
 /** Starts a program whose standard input stays open. */

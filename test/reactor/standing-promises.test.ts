@@ -1,0 +1,56 @@
+/** A blocking run inside of a promise reaction, where no promise moves: what would hang says so. */
+import { EVENT_READ, Reactor, Remote, StateError } from 'iomux';
+import { expect, it, onTestFinished } from 'vitest';
+import { readableSockets } from '../support/pairs.js';
+
+/** A promise that a callback returns, and nobody waits for. */
+const later = async (): Promise<void> => {};
+
+function open(): { reactor: Reactor; errors: string[] } {
+  const errors: string[] = [];
+  const reactor = new Reactor({
+    onError: (error, { source }) =>
+      errors.push(`${source}: ${error instanceof StateError ? error.code : error}`),
+  });
+  onTestFinished(() => reactor.close());
+  return { reactor, errors };
+}
+
+it('reports each callback that returns a promise, by what it was set with', async () => {
+  await null;
+  const { reactor, errors } = open();
+  const [near] = readableSockets(1);
+  reactor.callSoon(later);
+  reactor.watch(near ?? -1, EVENT_READ, (_events, watcher) => {
+    watcher.close();
+    return later();
+  });
+  reactor.onMessage = later;
+  Remote.from(reactor.remote.handle).post('work');
+  reactor.addSignalHandler('SIGUSR2', later);
+  process.kill(process.pid, 'SIGUSR2');
+  reactor.callLater(1, later);
+  reactor.callLater(20, () => reactor.stop());
+  reactor.runForever();
+  expect(errors.sort()).toEqual(
+    ['callback', 'callback', 'signal', 'timer', 'watcher'].map((source) => `${source}: ERR_IN_MICROTASK`),
+  );
+});
+
+it('reports none where promises move, nor a callback that returns something else', async () => {
+  const { reactor, errors } = open();
+  await new Promise<void>((resolve) => {
+    setImmediate(() => {
+      reactor.callSoon(later);
+      reactor.callLater(1, () => reactor.stop());
+      reactor.runForever();
+      resolve();
+    });
+  });
+  await null;
+  reactor.callSoon(() => ({}));
+  reactor.callSoon(() => 7);
+  reactor.callLater(1, () => reactor.stop());
+  reactor.runForever();
+  expect(errors).toEqual([]);
+});
