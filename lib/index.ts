@@ -44,9 +44,9 @@ export {
 } from './selectors/events.js';
 export { KqueueSelector } from './selectors/kqueue.js';
 export { PollSelector } from './selectors/poll.js';
-export type { SelectorKey } from './selectors/registry.js';
+export type { ReadyKey, SelectorKey } from './selectors/registry.js';
 export { SelectSelector } from './selectors/select.js';
-export { type ReadyKey, Selector } from './selectors/selector.js';
+export { Selector } from './selectors/selector.js';
 export { Waker, type WakerHandle } from './selectors/waker.js';
 export type { Address } from './sockets/address.js';
 export { DatagramBatch } from './sockets/datagram-batch.js';

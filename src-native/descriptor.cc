@@ -34,6 +34,17 @@ int Disown(Environment& environment, int fd) {
 
 }  // namespace
 
+int OpenPipe(int ends[2]) {
+#if defined(__linux__)
+  return pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+#else
+  if (pipe(ends) < 0) return -errno;
+  SetFlags(ends[0]);
+  SetFlags(ends[1]);
+  return 0;
+#endif
+}
+
 void RegisterDescriptor(Napi::Object exports, Environment& environment) {
   Export<Close>(exports, environment, "descriptorClose");
   Export<Check>(exports, environment, "descriptorCheck");

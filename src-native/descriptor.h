@@ -15,6 +15,9 @@ inline int SetFlags(int fd) {
   return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
+// A pipe: what is read from ends[0] was written to ends[1]. 0 or -errno.
+int OpenPipe(int ends[2]);
+
 inline bool IsOpen(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
 }  // namespace iomux

@@ -103,12 +103,6 @@ void Environment::Disown(int fd) {
 }
 
 int Environment::Add(std::unique_ptr<WaitSet> set) {
-  for (size_t id = 0; id < sets_.size(); id++) {
-    if (sets_[id] == nullptr) {
-      sets_[id] = std::move(set);
-      return static_cast<int>(id);
-    }
-  }
   sets_.push_back(std::move(set));
   return static_cast<int>(sets_.size() - 1);
 }

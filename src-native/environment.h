@@ -33,7 +33,7 @@ class Environment {
   SocketCall& socket_call() { return socket_call_; }
 
   // Wait sets are known to JavaScript by a small number, which costs less than unwrapping an object on each
-  // wait.
+  // wait. None is given twice: who has an old one must not reach another's set.
   int Add(std::unique_ptr<WaitSet> set);
   WaitSet* Find(int id) const;
   bool Remove(int id);

@@ -139,7 +139,9 @@ class EpollSet final : public WaitSet {
         ReportBell();
       } else if (tag == kInterrupt) {
         ReportInterrupt();
-      } else if (tag != kTimer) {
+      } else if (tag == kTimer) {
+        ReportTimer();
+      } else {
         Report(TaggedDescriptor(tag), TaggedGeneration(tag), FromEpoll(event.events));
       }
     }

@@ -28,10 +28,10 @@ class ThreadHost final : public Host {
   // 0, or -errno: then nothing has happened but that it must be deleted.
   int Open() {
     int ends[2];
-    if (pipe(ends) < 0) return -errno;
+    const int opened = OpenPipe(ends);
+    if (opened < 0) return opened;
     listen_ = ends[0];
     call_ = ends[1];
-    for (const int fd : ends) SetFlags(fd);
     napi_value name = nullptr;
     napi_create_string_utf8(env(), "iomux.Host", NAPI_AUTO_LENGTH, &name);
     const auto turns = [](napi_env env, napi_value, void* context, void*) {
@@ -57,12 +57,13 @@ class ThreadHost final : public Host {
   // What could not be opened. Where Node has a part in it already, Node deletes it, soon.
   void Discard() { ready_ == nullptr ? delete this : Destroy(); }
 
-  void SetDeadline(double milliseconds) override {
+  int SetDeadline(double milliseconds) override {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       deadline_ = Deadline(milliseconds);
     }
     if (resting()) Call();
+    return 0;
   }
 
   void Reference(bool on) override {
@@ -175,8 +176,8 @@ class ThreadHost final : public Host {
         Listen();
         continue;
       }
-      // EINTR, or out of memory for a moment.
-      if (ready < 0) continue;
+      if (ready == -EINTR || ready == -EAGAIN) continue;  // a signal, or out of memory for a moment
+      // Another error the turn meets as well, and reports.
       if (ready == 0 && !deadline.Expired()) continue;
       {
         const std::lock_guard<std::mutex> lock(mutex_);

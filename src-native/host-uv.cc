@@ -67,9 +67,7 @@ class UvHost final : public Host {
 
   void Discard() { delete this; }
 
-  void SetDeadline(double milliseconds) override {
-    if (set() != nullptr) set()->SetTimer(milliseconds);
-  }
+  int SetDeadline(double milliseconds) override { return set()->SetTimer(milliseconds); }
 
   void Reference(bool on) override { on ? uv_.ref(Handle()) : uv_.unref(Handle()); }
 
@@ -82,10 +80,12 @@ class UvHost final : public Host {
 
  protected:
   int Watch() override {
-    const int status = Try();
-    if (status < 0) return status;
-    return uv_.poll_start(&poll_, UV_READABLE,
-                          [](uv_poll_t* poll, int, int) { static_cast<UvHost*>(poll->data)->TakeTurns(); });
+    int status = uv_.poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+      static_cast<UvHost*>(poll->data)->TakeTurns();
+    });
+    if (status == 0) status = Enter();
+    if (status < 0) uv_.poll_stop(&poll_);
+    return status;
   }
 
   void Unwatch() override { uv_.poll_stop(&poll_); }
@@ -111,14 +111,15 @@ class UvHost final : public Host {
   }
 
   // libuv adds a descriptor only when it waits, and aborts where the kernel refuses: because the sets watch
-  // each other in a circle (a worker's watch its loop), or too many of them (ELOOP).
-  int Try() {
+  // each other in a circle (a worker's watch its loop), or too many of them (ELOOP). So it is added here,
+  // where that is an error; libuv finds it there, and whoever closes a circle later is refused.
+  int Enter() {
 #if defined(__linux__)
     epoll_event event{};
     event.events = EPOLLIN;
+    event.data.fd = set()->descriptor();
     const int loop = uv_.backend_fd(poll_.loop);
-    if (epoll_ctl(loop, EPOLL_CTL_ADD, set()->descriptor(), &event) < 0) return errno == EEXIST ? 0 : -errno;
-    epoll_ctl(loop, EPOLL_CTL_DEL, set()->descriptor(), &event);
+    if (epoll_ctl(loop, EPOLL_CTL_ADD, event.data.fd, &event) < 0 && errno != EEXIST) return -errno;
 #endif
     return 0;
   }

@@ -61,8 +61,7 @@ int Stop(Environment& environment, int id) {
 int SetDeadline(Environment& environment, int id, double milliseconds) {
   Host* host = Find(environment, id);
   if (host == nullptr) return -EBADF;
-  host->SetDeadline(milliseconds);
-  return 0;
+  return host->SetDeadline(milliseconds);
 }
 
 // hostReference(id, on) → 0
@@ -108,7 +107,7 @@ void Host::Stop() {
   if (!started_) return;
   started_ = false;
   Unwatch();
-  if (resting_) set_->waker().Pause();
+  set_->waker().Pause();
   resting_ = false;
   set_->WatchInterrupt(true);
 }

@@ -24,8 +24,8 @@ class Host {
   // Ends for good, and frees itself, now or later. The set may be destroyed afterwards.
   void Close();
 
-  // Has the turn called then, once. Negative: never.
-  virtual void SetDeadline(double milliseconds) = 0;
+  // Has the turn called then, once. Negative: never. 0 or -errno.
+  virtual int SetDeadline(double milliseconds) = 0;
   // Whether waiting keeps the process alive. At first it does not.
   virtual void Reference(bool on) = 0;
   // What is behind the set's descriptor has changed; of a set that has none, its registrations have.

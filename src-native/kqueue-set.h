@@ -182,7 +182,7 @@ class KqueueSet final : public WaitSet {
       const struct kevent& event = events_[i];
       const int fd = static_cast<int>(event.ident);
       if (event.filter == EVFILT_TIMER) {
-        continue;  // the deadline of a host, which looks at the clock itself
+        ReportTimer();
       } else if (IsTrigger(event) || fd == waker().bell()) {
         ReportBell();
       } else if (fd == environment().interrupt()) {

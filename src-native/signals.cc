@@ -63,7 +63,22 @@ bool IsOurs(const struct sigaction& action) {
   return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == Handle;
 }
 
-// signalListen(id, signal, count) → 0
+// Makes our handler that of the process, unless it is. Under the mutex. 0 or -errno.
+int Install(int signal) {
+  struct sigaction current {};
+  if (sigaction(signal, nullptr, &current) < 0) return -errno;
+  if (IsOurs(current)) return 0;
+  // A handler of ours that runs may be reading what was there before.
+  while (handling.load() > 0) std::this_thread::yield();
+  dispositions[signal].previous = current;
+  struct sigaction action {};
+  action.sa_sigaction = Handle;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigfillset(&action.sa_mask);
+  return sigaction(signal, &action, nullptr) < 0 ? -errno : 0;
+}
+
+// signalListen(id, signal, count) → 0. Again, where somebody else may have taken the signal over.
 int Listen(Environment& environment, int id, int signal, Napi::Int32Array count) {
   WaitSet* set = environment.Find(id);
   if (set == nullptr) return -EBADF;
@@ -115,21 +130,17 @@ int SignalListener::Listen() {
     if (slot.load() == nullptr) free = &slot;
   }
   if (free == nullptr) return -ENOSPC;
-  if (disposition.count == 0) {
-    struct sigaction action {};
-    action.sa_sigaction = Handle;
-    action.sa_flags = SA_SIGINFO | SA_RESTART;
-    sigfillset(&action.sa_mask);
-    struct sigaction previous {};
-    if (sigaction(signal_, nullptr, &previous) < 0) return -errno;
-    // Before the handler is there that reads it.
-    disposition.previous = previous;
-    if (sigaction(signal_, &action, nullptr) < 0) return -errno;
-  }
+  const int status = Install(signal_);
+  if (status < 0) return status;
   free->store(this);
   disposition.count++;
   listening_ = true;
   return 0;
+}
+
+int SignalListener::ListenAgain() {
+  const std::lock_guard<std::mutex> lock(mutex);
+  return Install(signal_);
 }
 
 void SignalListener::Deliver() {

@@ -23,6 +23,8 @@ class SignalListener {
 
   // 0 or -errno.
   int Listen();
+  // Where somebody else may have taken the signal over. 0 or -errno.
+  int ListenAgain();
   // In the context of the signal: nothing here locks or allocates.
   void Deliver();
 

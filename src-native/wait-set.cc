@@ -80,6 +80,8 @@ void WaitSet::Close() {
 }
 
 int WaitSet::Listen(int signal, Napi::Int32Array count) {
+  const auto present = listeners_.find(signal);
+  if (present != listeners_.end()) return present->second->ListenAgain();
   auto listener = std::make_unique<SignalListener>(signal, count, waker_);
   const int status = listener->Listen();
   if (status == 0) listeners_[signal] = std::move(listener);
@@ -108,7 +110,7 @@ int WaitSet::Run(Words results) {
   int status;
   bool stop;
   do {
-    bell_rang_ = interrupted_ = false;
+    bell_rang_ = timer_rang_ = interrupted_ = false;
     status = WaitOnce(environment_.Stretch(deadline));
     if (status == -EINTR) status = 0;  // what is left of the deadline is waited for again
     if (bell_rang_) waker_.Quiet();
@@ -116,9 +118,11 @@ int WaitSet::Run(Words results) {
     stop = waker_.due() || environment_.EndsWait(interrupted_, count_ == 0);
   } while (status == 0 && count_ == 0 && !stop && !deadline.Expired());
   if (waker_.End()) stop = true;
-  // Somebody looked into a set that its host waits for. A wake rings again, and one that was taken here must
-  // not be missed there.
-  if (host_ != nullptr && host_->resting() && (!waker_.Begin(true) || stop)) waker_.Ring();
+  // Somebody looked into a set that its host waits for. A wake rings again, and whatever was to wake the
+  // host, and was taken here, must not be missed there.
+  if (host_ != nullptr && host_->resting() && (!waker_.Begin(true) || stop || bell_rang_ || timer_rang_)) {
+    waker_.Ring();
+  }
   if (status < 0) return status;
   return static_cast<int>(count_) | (stop ? kEnded : 0);
 }

@@ -114,6 +114,8 @@ class WaitSet {
     return true;
   }
   void ReportBell() { bell_rang_ = true; }
+  // The deadline of a host, which looks at the clock itself.
+  void ReportTimer() { timer_rang_ = true; }
   void ReportInterrupt() { interrupted_ = true; }
 
   size_t capacity() const { return capacity_; }
@@ -135,6 +137,7 @@ class WaitSet {
   size_t count_ = 0;
   Deadline deadline_{0};
   bool bell_rang_ = false;
+  bool timer_rang_ = false;
   bool interrupted_ = false;
 };
 

@@ -22,17 +22,6 @@ namespace {
 
 WakerState* StateIn(int32_t* words) { return reinterpret_cast<WakerState*>(words); }
 
-int OpenPipe(int ends[2]) {
-#if defined(__linux__)
-  return pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
-#else
-  if (pipe(ends) < 0) return -errno;
-  SetFlags(ends[0]);
-  SetFlags(ends[1]);
-  return 0;
-#endif
-}
-
 // A bell that cannot take another ring (EAGAIN: an eventfd at its limit, a full pipe) is ringing already.
 void Ring(int rope, int32_t kind) {
 #if defined(EVFILT_USER)

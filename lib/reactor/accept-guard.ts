@@ -24,11 +24,6 @@ export class AcceptPause {
     this.#delay = Math.min(2 * delay, LONGEST);
     return delay;
   }
-
-  /** There was a descriptor again. */
-  reset(): void {
-    this.#delay = SHORTEST;
-  }
 }
 
 /**

@@ -4,18 +4,14 @@ import type { Host } from '../selectors/host.js';
 import type { Selector } from '../selectors/selector.js';
 import type { Loop } from './loop.js';
 
-/** So many iterations in a row that found nothing are more than chance. */
-const EMPTY_LIMIT = 64;
-/** Milliseconds between iterations from then on: twice as long each time. */
-const SHORTEST_PAUSE = 1;
-const LONGEST_PAUSE = 10;
+/** Milliseconds by which two clocks that both are monotonic may differ. */
+const CLOCKS_DIFFER = 1;
 
 /** How a hosted run ends. */
 export type HostedEnd = (error?: unknown) => void;
 
 export class Hosting {
   readonly #loop: Loop;
-  readonly #selector: Selector<unknown>;
   readonly #host: Host;
   readonly #end: HostedEnd;
   // Between an iteration that found nothing and what wakes the loop.
@@ -24,15 +20,11 @@ export class Hosting {
   // When the host will wake us for a timer. It is not moved back where a timer is cancelled: waking once for nothing
   // costs less than a system call for each timer that is.
   #armed = Number.POSITIVE_INFINITY;
-  #empty = 0;
-  #pause = SHORTEST_PAUSE;
-  #paused: NodeJS.Timeout | null = null;
   #referenced = true;
 
   /** Begins. @param end - called once, by the iteration that is the last, or fails. */
   constructor(loop: Loop, selector: Selector<unknown>, end: HostedEnd, referenced: boolean) {
     this.#loop = loop;
-    this.#selector = selector;
     this.#end = end;
     this.#referenced = referenced;
     this.#host = selector.host(this.#turn);
@@ -61,8 +53,7 @@ export class Hosting {
     this.updateReference();
     if (!this.#resting) return;
     this.#resting = false;
-    if (this.#paused !== null) this.#resume();
-    this.#selector.wakeup();
+    this.#host.wake();
   }
 
   /** A timer or a watcher came or went. */
@@ -81,8 +72,6 @@ export class Hosting {
 
   /** Leaves Node's loop. */
   close(): void {
-    if (this.#paused !== null) clearTimeout(this.#paused);
-    this.#paused = null;
     this.#host.stop();
   }
 
@@ -103,15 +92,12 @@ export class Hosting {
       return false;
     }
     if (ran || this.#loop.busy) {
-      this.#empty = 0;
-      this.#pause = SHORTEST_PAUSE;
       this.updateReference();
       return true;
     }
     this.#resting = true;
     this.#arm();
     this.updateReference();
-    if (++this.#empty >= EMPTY_LIMIT) this.#backOff();
     return false;
   };
 
@@ -119,24 +105,11 @@ export class Hosting {
     const { next } = this.#loop.timers;
     if (next === Number.POSITIVE_INFINITY) return;
     const now = this.#loop.time();
-    if (this.#armed <= now) this.#armed = Number.POSITIVE_INFINITY;
+    // It has passed, or will before it is thought of again. It may have passed by the host's clock alone.
+    if (this.#armed <= now + CLOCKS_DIFFER) this.#armed = Number.POSITIVE_INFINITY;
     if (next >= this.#armed) return;
     this.#armed = next;
     this.#host.deadline(Math.max(0, next - now));
-  }
-
-  /** Something wakes us again and again for nothing: a kernel that lies, a flood of wakes. It is not to have the thread. */
-  #backOff(): void {
-    this.#host.stop();
-    this.#paused = setTimeout(() => this.#resume(), this.#pause);
-    this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
-  }
-
-  #resume(): void {
-    if (this.#paused !== null) clearTimeout(this.#paused);
-    this.#paused = null;
-    this.#host.start(this.#turn);
-    this.updateReference();
   }
 }
 

@@ -1,17 +1,10 @@
 /** One iteration of a reactor: callbacks, then I/O, then timers; and all that waits for one. */
 import type { Selector } from '../selectors/selector.js';
+import type { Arrivals } from './arrivals.js';
 import { CallbackQueue } from './callbacks.js';
 import type { Report } from './errors.js';
 import { Timers } from './timers.js';
 import { Watchers } from './watchers.js';
-
-/** What other threads and signals leave for the reactor, waking it. */
-export interface Arrivals {
-  /** Whether something has come. */
-  readonly pending: boolean;
-  /** Delivers what has come. @returns how much that was. */
-  deliver(report: Report): number;
-}
 
 /** What the loop needs of the one who runs it. */
 export interface LoopOwner {

@@ -73,9 +73,12 @@ export class Reactor implements Disposable {
    * is another reactor's. As {@link DefaultSelector}. */
   constructor(options: ReactorOptions = {}) {
     checkObject(options, 'options');
-    const { selector = new DefaultSelector<unknown>(), onError } = options;
-    if (!(selector instanceof Selector)) throw invalidType('options.selector', 'a Selector', selector);
+    const { selector: given, onError } = options;
+    if (given !== undefined && !(given instanceof Selector)) {
+      throw invalidType('options.selector', 'a Selector', given);
+    }
     if (onError !== undefined) checkFunction(onError, 'options.onError');
+    const selector = given ?? new DefaultSelector<unknown>();
     selector.claim();
     this.selector = selector;
     const report = reporter(onError);
@@ -248,7 +251,8 @@ export class Reactor implements Disposable {
   /**
    * Calls back when the process gets a signal, on this thread, as often as it was delivered; in place of the callback
    * before. Other reactors may listen as well, and `process.on` listeners that were there before go on. One that is set
-   * later takes the signal over: the process has one handler for each. It does not keep the process alive.
+   * later goes on as well. `SIGCHLD` is Node's own while it has children: watch a pidfd. It does not keep the process
+   * alive.
    *
    * @throws TypeError `ERR_INVALID_ARG_VALUE`: there is no such signal, or it cannot be handled. StateError `ERR_CLOSED`.
    * SystemError `EINVAL`: the system refuses it; `ENOSPC`: 64 reactors listen already.
@@ -300,22 +304,20 @@ export class Reactor implements Disposable {
     checkSignal(signal);
     this.#checkIdle();
     signal?.throwIfAborted();
-    let end: (error?: unknown) => void = () => {};
-    const ended = new Promise<void>((resolve, reject) => {
-      end = (error) => (error === undefined ? resolve() : reject(error));
-    });
-    this.#host(end);
     const abort = () => {
       // The iteration in progress is completed, as by stop().
       this.#abortReason = signal?.reason;
       this.stop();
     };
-    signal?.addEventListener('abort', abort);
-    try {
-      await ended;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-    }
+    await new Promise<void>((resolve, reject) => {
+      this.#host((error) => {
+        // At once: an abort that comes now is not to end the next run.
+        signal?.removeEventListener('abort', abort);
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+      signal?.addEventListener('abort', abort);
+    });
   }
 
   /**
@@ -365,7 +367,10 @@ export class Reactor implements Disposable {
     this.#block(false, limit === NO_LIMIT ? Number.POSITIVE_INFINITY : limit, true);
   }
 
-  /** Ends the run, when the iteration in progress is complete. Of an idle reactor: the next run, after one iteration. */
+  /**
+   * Ends the run, when the iteration in progress is complete; a hosted run that is between two iterations, at once. Of an
+   * idle reactor: the next run, after one iteration. What is queued then waits for the next run.
+   */
   stop(): void {
     if (this.#state === 'closed') return;
     this.#loop.stopping = true;
@@ -478,6 +483,8 @@ export class Reactor implements Disposable {
     this.#hosting = null;
     this.#state = 'idle';
     this.#loop.stopping = false;
+    // Closed by others: what waits for it waits for ever.
+    if (this.selector.closed) this.#loop.watchers.close();
     const reason = error ?? this.#abortReason;
     this.#abortReason = undefined;
     this.#onHostingEnd(reason);
@@ -510,6 +517,7 @@ export class Reactor implements Disposable {
 
   #checkOpen(): void {
     if (this.#state === 'closed') throw new StateError('ERR_CLOSED', 'the reactor is closed');
+    if (this.selector.closed) throw new StateError('ERR_CLOSED', "the reactor's selector is closed");
   }
 
   #checkIdle(): void {

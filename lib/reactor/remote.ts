@@ -1,4 +1,5 @@
 /** Messages to a reactor from other threads. */
+import { AsyncResource } from 'node:async_hooks';
 import { Deserializer, Serializer } from 'node:v8';
 import { checkFunction, checkInteger, checkIterable } from '../arguments.js';
 import { isDetached } from '../buffers.js';
@@ -6,8 +7,8 @@ import { check, invalidType, invalidValue } from '../native/errors.js';
 import { native } from '../native/load.js';
 import type { Selector } from '../selectors/selector.js';
 import { Waker, type WakerHandle } from '../selectors/waker.js';
+import type { Arrivals } from './arrivals.js';
 import type { Report } from './errors.js';
-import type { Arrivals } from './loop.js';
 import { checkReturned } from './promises.js';
 
 /** What another thread needs to post: numbers and shared memory, so it survives `postMessage`. */
@@ -68,6 +69,7 @@ export class Remote {
     checkIterable(transfer, 'transfer');
     const moved = [...transfer].map(transferable);
     const message = serialized(value);
+    if (this.#waker.closed) return false;
     if (moved.length > 0) move(moved);
     if (check(native.mailboxPut(this.#mailbox, message), 'post') === 0) return false;
     Atomics.store(this.#posted, 0, 1);
@@ -122,6 +124,8 @@ export class Messages implements Arrivals {
   readonly #id: number;
   readonly #posted: Int32Array;
   #handler: ((value: unknown) => void) | null = null;
+  // The same, in the asynchronous context in which it was set.
+  #deliver: (value: unknown) => void = () => {};
   #taken: Buffer = Buffer.alloc(0);
   #at = 0;
 
@@ -142,6 +146,7 @@ export class Messages implements Arrivals {
   set handler(handler: ((value: unknown) => void) | null) {
     if (handler !== null) checkFunction(handler, 'onMessage');
     this.#handler = handler;
+    if (handler !== null) this.#deliver = AsyncResource.bind(handler, 'iomux.Message');
   }
 
   get pending(): boolean {
@@ -159,7 +164,7 @@ export class Messages implements Arrivals {
     while (this.#at < this.#taken.length && delivered < MESSAGES_PER_TURN && this.#handler !== null) {
       delivered++;
       try {
-        checkReturned(this.#handler(this.#next()));
+        checkReturned(this.#deliver(this.#next()));
       } catch (error) {
         report(error, { message: 'onMessage threw', source: 'callback' });
       }

@@ -5,8 +5,8 @@ import { checkFunction } from '../arguments.js';
 import { check, invalidType, invalidValue } from '../native/errors.js';
 import { native } from '../native/load.js';
 import type { Selector } from '../selectors/selector.js';
+import type { Arrivals } from './arrivals.js';
 import type { Report } from './errors.js';
-import type { Arrivals } from './loop.js';
 import { checkReturned } from './promises.js';
 
 const NUMBERS: Readonly<Partial<Record<NodeJS.Signals, number>>> = constants.signals;
@@ -26,6 +26,25 @@ interface Handler {
   /** How often the signal was delivered and not taken yet; src-native/signals.cc adds. */
   readonly count: Int32Array;
   callback: SignalCallback;
+}
+
+/** Those of this thread that have handlers. */
+const listening = new Set<Signals>();
+
+/** Node, whose listeners come and go by process.on() and off(), has set the disposition of a signal anew. */
+function listenAgain(name: string | symbol): void {
+  for (const signals of listening) signals.listenAgain(name as NodeJS.Signals);
+}
+
+function listen(signals: Signals): void {
+  // Ours come after Node's own listeners of these events.
+  if (listening.size === 0) process.on('newListener', listenAgain).on('removeListener', listenAgain);
+  listening.add(signals);
+}
+
+function ignore(signals: Signals): void {
+  if (!listening.delete(signals) || listening.size > 0) return;
+  process.off('newListener', listenAgain).off('removeListener', listenAgain);
 }
 
 export class Signals implements Arrivals {
@@ -48,11 +67,20 @@ export class Signals implements Arrivals {
     const count = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     check(native.signalListen(this.#selector.setId, number, count), 'sigaction');
     this.#handlers.set(signal, { count, callback: bound });
+    listen(this);
+  }
+
+  /** Somebody else may have taken a signal over. */
+  listenAgain(signal: NodeJS.Signals): void {
+    const handler = this.#handlers.get(signal);
+    if (handler === undefined || this.#selector.closed) return;
+    native.signalListen(this.#selector.setId, NUMBERS[signal] ?? 0, handler.count);
   }
 
   /** @returns whether there was a handler. */
   remove(signal: NodeJS.Signals): boolean {
     if (!this.#handlers.delete(signal)) return false;
+    if (this.#handlers.size === 0) ignore(this);
     if (!this.#selector.closed) native.signalIgnore(this.#selector.setId, NUMBERS[signal] ?? 0);
     return true;
   }
@@ -81,6 +109,7 @@ export class Signals implements Arrivals {
 
   close(): void {
     this.#handlers.clear();
+    ignore(this);
   }
 }
 

@@ -72,7 +72,7 @@ export class WatchedFile {
     this.#watchers = [...this.#watchers.filter((other) => other !== replaced), watcher];
     if (replaced !== undefined) this.#retire(replaced);
     this.owner.live(1);
-    if (this.registered !== 0) this.owner.changed(this);
+    this.owner.changed(this);
   }
 
   modify(watcher: FileWatcher, events: number): void {

@@ -233,8 +233,8 @@ export class Watchers implements Holder {
     const before = this.#files.get(file.fd);
     if (before !== undefined) before.superseded = true;
     this.#files.set(file.fd, file);
-    file.add(watcher);
     file.registered = events;
+    file.add(watcher);
     return watcher;
   }
 

@@ -3,7 +3,10 @@ import { NO_LIMIT } from '../arguments.js';
 import { StateError } from '../native/errors.js';
 import type { Delivery } from './delivery.js';
 import { type Host, hosted } from './host.js';
-import type { ReadyKey } from './selector.js';
+import type { ReadyKey } from './registry.js';
+
+/** Milliseconds by which two clocks that both are monotonic may differ. */
+const CLOCKS_DIFFER = 1;
 
 interface Waiter<T> {
   /** On the clock of `performance.now()`. */
@@ -35,7 +38,7 @@ export class AsyncWait<T> {
     if (!this.#waiting && this.#host.started) throw hosted();
     if (this.#delivery.due) {
       const ready = this.#look();
-      if (ready.length > 0) return ready;
+      if (ready.length > 0 || this.#delivery.woken) return ready;
     }
     const until = limit === NO_LIMIT ? Number.POSITIVE_INFINITY : performance.now() + limit;
     const ended = new Promise<ReadyKey<T>[]>((resolve, reject) => {
@@ -91,7 +94,12 @@ export class AsyncWait<T> {
       this.#settle()?.reject(error);
       return true;
     }
-    if (ready.length === 0 && !this.#delivery.woken && performance.now() < waiter.until) return false;
+    const left = waiter.until - performance.now();
+    if (ready.length === 0 && !this.#delivery.woken && left > 0) {
+      // The deadline may have passed by the host's clock alone.
+      if (left < CLOCKS_DIFFER) this.#host.deadline(left);
+      return false;
+    }
     this.#settle()?.resolve(ready);
     return true;
   };

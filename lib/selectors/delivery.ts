@@ -79,7 +79,7 @@ export class Delivery<T> {
     return !this.#delivering && (this.pending || this.#lost.length > 0);
   }
 
-  /** Whether the last wait was ended by a wake. */
+  /** Whether the last wait has ended, whatever it reported: by a wake, or because a set could not be rebuilt. */
   get woken(): boolean {
     return this.#ended;
   }
@@ -124,6 +124,8 @@ export class Delivery<T> {
       throw error;
     }
     this.#report(stale);
+    // Whoever waits in Node's loop is at rest, and would not look.
+    this.#set.waker.wake();
   }
 
   /**
@@ -144,8 +146,8 @@ export class Delivery<T> {
 
   #harvest(limit: number, resume: boolean): void {
     if (this.#rebuildDue) this.#rebuild();
-    // Two places more than there are registrations: for the waker and the interrupt.
-    const room = 3 * (this.#registry.size + 2);
+    // Three places more than there are registrations: for the waker, the interrupt and the timer of a host.
+    const room = 3 * (this.#registry.size + 3);
     if (room > this.#results.length) this.#results = new Int32Array(2 * room);
     const { id, backend } = this.#set;
     const now = this.#lost.length > 0;

@@ -3,10 +3,15 @@ import { check, ELOOP, ENOSYS, invalidValue, StateError } from '../native/errors
 import { native } from '../native/load.js';
 import type { BackendSet } from './backend-set.js';
 
-/** What to do when there is something: `true` asks to be called again. */
+/** What to do when there is something. @returns whether to be called again; `false`: there was nothing. */
 export type Turn = () => boolean;
 
 const HOSTS = ['uv', 'thread'];
+/** So many turns in a row that found nothing are more than chance. */
+const EMPTY_LIMIT = 64;
+/** Milliseconds between turns from then on: twice as long each time. */
+const SHORTEST_PAUSE = 1;
+const LONGEST_PAUSE = 10;
 
 /**
  * Whether a thread is to wait even where libuv could. IOMUX_HOST=thread says so, for the tests; Bun's libuv is a stub
@@ -26,6 +31,9 @@ export class Host {
   #open = false;
   #turn: Turn | null = null;
   #referenced = false;
+  #empty = 0;
+  #pause = SHORTEST_PAUSE;
+  #paused: NodeJS.Timeout | null = null;
 
   constructor(set: BackendSet) {
     this.#set = set;
@@ -40,11 +48,14 @@ export class Host {
    * Has `turn` called by Node's loop when the selector has something to report, was woken, when the deadline has passed,
    * and when the turn before asked for it.
    *
-   * @throws StateError `ERR_HOSTED`: somebody waits already; `ERR_UNSUPPORTED`: libkqueue's. SystemError `EMFILE`, `ENOMEM`, `EAGAIN`.
+   * @throws StateError `ERR_HOSTED`: somebody waits already; `ERR_UNSUPPORTED`: libkqueue's. SystemError `EMFILE`,
+   * `ENOMEM`, `EAGAIN`.
    */
   start(turn: Turn): void {
     if (this.#turn !== null) throw hosted();
     this.#turn = turn;
+    this.#empty = 0;
+    this.#pause = SHORTEST_PAUSE;
     try {
       check(this.#start(), `${this.#set.backend} host`);
     } catch (error) {
@@ -58,6 +69,8 @@ export class Host {
     if (this.#turn === null) return;
     this.#turn = null;
     this.reference(false);
+    if (this.#paused !== null) clearTimeout(this.#paused);
+    this.#paused = null;
     native.hostStop(this.#set.id);
   }
 
@@ -67,6 +80,12 @@ export class Host {
     if (turn === null) return;
     this.stop();
     queueMicrotask(turn);
+  }
+
+  /** Has the turn called soon. */
+  wake(): void {
+    if (this.#paused !== null) this.#goOn();
+    this.#set.waker.wake();
   }
 
   /** Has the turn called in so many milliseconds; the one before is forgotten. */
@@ -79,6 +98,34 @@ export class Host {
     if (this.#referenced === referenced) return;
     this.#referenced = referenced;
     native.hostReference(this.#set.id, Number(referenced));
+    if (referenced) this.#paused?.ref();
+    else this.#paused?.unref();
+  }
+
+  readonly #take = (): boolean => {
+    const again = this.#turn?.() ?? false;
+    if (again) {
+      this.#empty = 0;
+      this.#pause = SHORTEST_PAUSE;
+    } else if (this.#turn !== null && ++this.#empty >= EMPTY_LIMIT) {
+      this.#backOff();
+    }
+    return again;
+  };
+
+  /** Something wakes us again and again for nothing: a kernel that lies, a flood of wakes. It is not to have the thread. */
+  #backOff(): void {
+    native.hostStop(this.#set.id);
+    this.#paused = setTimeout(() => this.#goOn(), this.#pause);
+    if (!this.#referenced) this.#paused.unref();
+    this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
+  }
+
+  #goOn(): void {
+    if (this.#paused !== null) clearTimeout(this.#paused);
+    this.#paused = null;
+    // Refused for want of memory, it is tried again.
+    if (native.hostStart(this.#set.id) < 0) this.#backOff();
   }
 
   #start(): number {
@@ -86,16 +133,15 @@ export class Host {
     if (descriptor >= 0 && !capabilities.pollable) {
       throw new StateError('ERR_UNSUPPORTED', `nobody can wait for a ${backend} that is emulated but itself`);
     }
-    const turn = () => this.#turn?.() ?? false;
     let status = 0;
-    if (!this.#open) status = wantsThread() || descriptor < 0 ? -ENOSYS : native.hostOpen(id, 0, turn);
+    if (!this.#open) status = wantsThread() || descriptor < 0 ? -ENOSYS : native.hostOpen(id, 0, this.#take);
     if (status === 0) {
       this.#open = true;
       status = native.hostStart(id);
     }
     // Node's loop cannot watch selectors that watch it in turn, or too many others of each other: a thread polls them.
     if (status !== -ENOSYS && status !== -ELOOP) return status;
-    status = native.hostOpen(id, 1, turn);
+    status = native.hostOpen(id, 1, this.#take);
     this.#open = status === 0;
     return this.#open ? native.hostStart(id) : status;
   }

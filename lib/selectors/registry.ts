@@ -13,6 +13,9 @@ export interface SelectorKey<T = unknown> {
   readonly data: T;
 }
 
+/** A key and what it is ready for. */
+export type ReadyKey<T = unknown> = readonly [key: SelectorKey<T>, events: number];
+
 /** A registration as the selector sees it. */
 export class Registration<T> {
   /** Whether a oneshot registration has fired and waits to be armed again. */

@@ -16,12 +16,9 @@ import {
 } from './capabilities.js';
 import { Delivery, type SelectorStats } from './delivery.js';
 import { Host, hosted, type Turn } from './host.js';
-import { KeyMap, Registration, Registry, type SelectorKey } from './registry.js';
+import { KeyMap, type ReadyKey, Registration, Registry, type SelectorKey } from './registry.js';
 import { verifyRegistry } from './verify.js';
 import type { Waker } from './waker.js';
-
-/** A key and what it is ready for. */
-export type ReadyKey<T = unknown> = readonly [key: SelectorKey<T>, events: number];
 
 /**
  * Waits for many descriptors at once. One contract, four backends: everything here holds on each of them, or is refused

@@ -51,6 +51,11 @@ export class Waker {
     return new Waker(handle);
   }
 
+  /** @internal Whether its owner is. */
+  get closed(): boolean {
+    return Atomics.load(this.#words, STATE) === CLOSED;
+  }
+
   /**
    * Makes the wait in progress, or else the next one, return at once.
    *
