@@ -5,7 +5,7 @@ import { ECANCELED, SystemError } from '../native/errors.js';
 import type { RegisterOptions } from '../selectors/capabilities.js';
 import { uncaught } from './errors.js';
 import { Reactor } from './reactor.js';
-import type { Watcher, WatcherCallback } from './watcher.js';
+import { LOST, type Watcher, type WatcherCallback } from './watcher.js';
 
 let ambient: Reactor | null = null;
 
@@ -68,8 +68,7 @@ export async function ready(
     settle = resolve;
     fail = reject;
   });
-  const hint = 'the socket or its reactor was closed';
-  const onLost = () => fail(new SystemError(-ECANCELED, 'ready', { hint }));
+  const onLost = () => fail(new SystemError(-ECANCELED, 'ready', { hint: LOST }));
   const onReady = (holding: number) => {
     watcher.close();
     settle(holding);

@@ -1,11 +1,8 @@
 /** A run inside of Node's loop, which waits for the selector among its own. */
 
-import type { Host } from '../selectors/host.js';
+import { CLOCKS_DIFFER, type Host } from '../selectors/host.js';
 import type { Selector } from '../selectors/selector.js';
 import type { Loop } from './loop.js';
-
-/** Milliseconds by which two clocks that both are monotonic may differ. */
-const CLOCKS_DIFFER = 1;
 
 /** How a hosted run ends. */
 export type HostedEnd = (error?: unknown) => void;
@@ -105,7 +102,7 @@ export class Hosting {
     const { next } = this.#loop.timers;
     if (next === Number.POSITIVE_INFINITY) return;
     const now = this.#loop.time();
-    // It has passed, or will before it is thought of again. It may have passed by the host's clock alone.
+    // It has passed, if only by the host's clock.
     if (this.#armed <= now + CLOCKS_DIFFER) this.#armed = Number.POSITIVE_INFINITY;
     if (next >= this.#armed) return;
     this.#armed = next;

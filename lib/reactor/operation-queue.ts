@@ -2,7 +2,7 @@
 import { ECANCELED, SystemError } from '../native/errors.js';
 import type { Socket } from '../sockets/socket.js';
 import { Future, type FutureOwner } from './future.js';
-import type { FileWatcher } from './watcher.js';
+import { type FileWatcher, LOST } from './watcher.js';
 
 /** Not yet: when the socket is ready, or whatever it is, in so many milliseconds. */
 export class Wait {
@@ -125,8 +125,8 @@ export class OperationQueue {
   /** The socket, or the reactor, is being closed. */
   #lose(): void {
     const fd = this.#socket.fileno();
-    const hint = 'the socket or its reactor was closed';
-    this.#failAll((syscall) => new SystemError(-ECANCELED, syscall, fd < 0 ? { hint } : { fd, hint }));
+    const details = fd < 0 ? { hint: LOST } : { fd, hint: LOST };
+    this.#failAll((syscall) => new SystemError(-ECANCELED, syscall, details));
   }
 
   #failAll(errorOf: (syscall: string) => unknown): void {

@@ -28,6 +28,9 @@ export interface Watcher extends Disposable {
   close(): void;
 }
 
+/** Why what waits for a descriptor fails, when that is closed by its owner. */
+export const LOST = 'the socket or its reactor was closed';
+
 export type WatcherCallback = (events: number, watcher: Watcher) => void;
 
 /** How a watcher came to be. */

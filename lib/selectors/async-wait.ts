@@ -2,11 +2,8 @@
 import { NO_LIMIT } from '../arguments.js';
 import { StateError } from '../native/errors.js';
 import type { Delivery } from './delivery.js';
-import { type Host, hosted } from './host.js';
+import { CLOCKS_DIFFER, type Host, hosted } from './host.js';
 import type { ReadyKey } from './registry.js';
-
-/** Milliseconds by which two clocks that both are monotonic may differ. */
-const CLOCKS_DIFFER = 1;
 
 interface Waiter<T> {
   /** On the clock of `performance.now()`. */

@@ -6,6 +6,12 @@ import type { BackendSet } from './backend-set.js';
 /** What to do when there is something. @returns whether to be called again; `false`: there was nothing. */
 export type Turn = () => boolean;
 
+/**
+ * Milliseconds by which the clock of a deadline may differ from that of `performance.now()`: both are monotonic, but a turn
+ * that a deadline has called may find that its time has not come yet.
+ */
+export const CLOCKS_DIFFER = 1;
+
 const HOSTS = ['uv', 'thread'];
 /** So many turns in a row that found nothing are more than chance. */
 const EMPTY_LIMIT = 64;
