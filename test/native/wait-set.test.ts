@@ -39,6 +39,10 @@ class BareWaitSet implements Disposable {
     expect(status).toBe(0);
   }
 
+  get id(): number {
+    return this.#id;
+  }
+
   /** The triples of one wait that does not block and has room for `room` of them. */
   take(room: number): number[][] {
     const results = new Int32Array(3 * room + 2);
@@ -102,6 +106,20 @@ for (const backend of selectorBackends().filter((name) => !isEmulated(name))) {
         );
       });
     }
+
+    it('has a number that no other gets, even after its end', () => {
+      const numbers = Array.from({ length: 5 }, () => {
+        using set = new BareWaitSet(backend);
+        return set.id;
+      });
+      expect(new Set(numbers).size).toBe(5);
+      using last = new BareWaitSet(backend);
+      for (const id of numbers) {
+        expect(native.waitSetWait(id, new Int32Array(3), 0)).toBe(-errno.EBADF);
+        native.waitSetClose(id);
+      }
+      expect(last.take(1)).toEqual([]);
+    });
 
     it('reports each oneshot registration once, also those for which there was no room at first', () => {
       using set = new BareWaitSet(backend);

@@ -1,5 +1,6 @@
 /** Watched descriptors that are closed behind the reactor's back, and numbers that come to mean another file. */
 import { closeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, type Socket, type Watcher } from 'iomux';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { duplicate } from '../support/descriptors.js';
@@ -12,6 +13,8 @@ import { successor } from '../support/successor.js';
 
 /** Long enough for an iteration that should not happen. */
 const MOMENT = 20;
+/** What has not come by then is lost. */
+const LOST = 5_000;
 
 describeReactors((setting, open) => {
   const { backend } = setting;
@@ -123,6 +126,30 @@ describeReactors((setting, open) => {
       expect(told).toEqual([EVENT_INVALID]);
       expect(old.active).toBe(false);
     });
+
+    it.runIf(setting.mode === 'hosted')(
+      'gives way, from outside of an iteration, to the file that has got its number, and is told so',
+      async () => {
+        const reactor = open();
+        const running = reactor.run();
+        const file = new ForeignFile(socketPair()[0].detach());
+        const { fd } = file;
+        const told: number[] = [];
+        const old = reactor.watch(file, EVENT_READ, (found) => told.push(found));
+        await sleep(5);
+        closeSync(fd);
+        file.fd = -1;
+        const [near] = successor(fd);
+        const fresh = reactor.watch(near, EVENT_READ, () => expect.unreachable());
+        // Nothing else happens that would wake the reactor.
+        const until = performance.now() + LOST;
+        while (told.length === 0 && performance.now() < until) await sleep(1);
+        expect(told).toEqual([EVENT_INVALID]);
+        expect([old.active, fresh.active]).toEqual([false, true]);
+        reactor.stop();
+        await running;
+      },
+    );
 
     it('and lives on in a duplicate neither spins nor keeps the others from being served', async () => {
       const reactor = open();

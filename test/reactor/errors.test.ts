@@ -1,10 +1,12 @@
 /** What callbacks throw: reported one by one, with what threw it; nothing else is lost, and the loop goes on. */
 import type { Worker } from 'node:worker_threads';
-import { type ErrorContext, EVENT_READ, EVENT_WRITE, type Reactor, Remote } from 'iomux';
+import { type ErrorContext, EVENT_READ, EVENT_WRITE, Reactor, Remote } from 'iomux';
 import { expect, it } from 'vitest';
+import { descriptorCount, expectNoLeak } from '../support/leaks.js';
 import { drain, readableSockets, send, socketPair } from '../support/pairs.js';
 import { type Outcome, runFixture } from '../support/processes.js';
 import { describeReactors, run } from '../support/reactors.js';
+import { refusal } from '../support/refusals.js';
 import { runToStop } from '../support/running.js';
 import { exitOf, startWorker } from '../support/workers.js';
 
@@ -385,6 +387,16 @@ describeReactors((setting) => {
       expect(await ended(worker)).toEqual({ code: 1, error: `of a ${only}`, said: [] });
     },
   );
+});
+
+it('bad options leave no descriptor open', async () => {
+  const before = descriptorCount();
+  for (const options of [{ onError: 5 }, { onError: null }, { selector: {} }, { selector: null }, null]) {
+    for (let i = 0; i < 10; i++) {
+      expect(refusal(() => new Reactor(options as never))).toBe('TypeError ERR_INVALID_ARG_TYPE');
+    }
+  }
+  await expectNoLeak(before);
 });
 
 async function ended(worker: Worker): Promise<{ code: number; error: string | null; said: unknown[] }> {

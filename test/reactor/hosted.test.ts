@@ -106,6 +106,20 @@ describeReactors((setting, open) => {
       expect(reactor.state).toBe('idle');
     });
 
+    it('settles a Future in the tick in which its selector is closed, and calls back before it ends', async () => {
+      const reactor = open();
+      const future = reactor.createFuture<number>();
+      let called = 0;
+      future.addDoneCallback(() => called++);
+      const running = rejection(() => reactor.run());
+      await sleep(2);
+      reactor.selector.close();
+      future.setResult(1);
+      expect([future.done(), future.result()]).toEqual([true, 1]);
+      expect(await running).toBe('StateError ERR_CLOSED');
+      expect(called).toBe(1);
+    });
+
     it('can own the thread in between', async () => {
       const reactor = open();
       const [near, far] = socketPair();
@@ -215,6 +229,19 @@ describeReactors((setting, open) => {
         await expect(reactor.run({ signal: AbortSignal.abort('too late') })).rejects.toBe('too late');
         await sleep(2);
         expect([reactor.state, called]).toEqual(['idle', 0]);
+      });
+
+      it('does not hear of an abort in the tick of its end, nor does the next run', async () => {
+        const reactor = open();
+        const controller = new AbortController();
+        const running = reactor.run({ signal: controller.signal });
+        await sleep(2);
+        reactor.stop();
+        controller.abort(new Error('of the run before'));
+        await running;
+        const iterations = iterationsOf(reactor, 5);
+        await reactor.run();
+        expect(iterations()).toBe(5);
       });
 
       it('does not hear of an abort after its end', async () => {

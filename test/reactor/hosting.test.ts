@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, connect as netConnect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { createSelector, EVENT_READ, Reactor } from 'iomux';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addonPath } from '../../lib/native/load.js';
@@ -13,11 +13,14 @@ import { describeHosts, useHost } from '../support/hosts.js';
 import { descriptorCount, expectNoLeak } from '../support/leaks.js';
 import { drain, send, socketPair } from '../support/pairs.js';
 import { outcomeOf, startFixture } from '../support/processes.js';
+import { refusal } from '../support/refusals.js';
 import { rejection } from '../support/rejections.js';
 import { exitOf, startWorker } from '../support/workers.js';
 
 /** What takes longer hangs. */
 const LIMIT = 20_000;
+/** Long enough for a loaded machine; what has not come by then is lost. */
+const LOST = 5_000;
 const FIXTURE = 'hosting-worker.mjs';
 
 function nothing(): void {}
@@ -244,6 +247,49 @@ describeHosts((setting, open) => {
       });
     });
 
+    /** Wakes for nothing until the reactor is waiting them out, and `attempts` times while it does. */
+    async function waitedOut(reactor: Reactor, attempts: number, attempt: () => void): Promise<void> {
+      const until = performance.now() + LIMIT;
+      for (let left = attempts; left > 0 && performance.now() < until; ) {
+        reactor.selector.wakeup();
+        await immediate();
+        if (reactor.selector.stats.emptyWaits < 80) continue;
+        attempt();
+        left--;
+      }
+      expect(reactor.selector.stats.emptyWaits).toBeGreaterThanOrEqual(80);
+    }
+
+    it('do not let anybody wait on the selector while they are waited out', async () => {
+      const reactor = openReactor();
+      const running = reactor.run();
+      const refusals = new Set<string>();
+      await waitedOut(reactor, 500, () => refusals.add(refusal(() => reactor.selector.select(5))));
+      const other = await rejection(() => reactor.selector.selectAsync(5));
+      expect([...refusals, other, reactor.state]).toEqual([
+        'StateError ERR_HOSTED',
+        'StateError ERR_HOSTED',
+        'hosted',
+      ]);
+      reactor.stop();
+      await running;
+    });
+
+    it('do not hide that the selector is closed while they are waited out', async () => {
+      const uncaught: unknown[] = [];
+      const note = (error: unknown) => uncaught.push(error);
+      process.on('uncaughtException', note);
+      onTestFinished(() => void process.off('uncaughtException', note));
+      const reactor = openReactor();
+      reactor.callLater(1_000_000, nothing);
+      const running = rejection(() => reactor.run());
+      await waitedOut(reactor, 1, () => reactor.selector.close());
+      expect(await Promise.race([running, sleep(LIMIT, 'still running')])).toBe('StateError ERR_CLOSED');
+      expect(reactor.state).toBe('idle');
+      await sleep(20);
+      expect(uncaught).toEqual([]);
+    });
+
     it('are forgotten when they are over', async () => {
       const reactor = openReactor();
       const [near, far] = socketPair();
@@ -330,6 +376,41 @@ describeHosts((setting, open) => {
     });
   });
 
+  describe('a look into the selector from outside', () => {
+    it('does not take away the iteration that the one before asked for', async () => {
+      const reactor = openReactor();
+      const running = reactor.run();
+      let iterations = 0;
+      const next = () => {
+        iterations++;
+        reactor.callSoon(next);
+      };
+      reactor.callSoon(next);
+      for (let look = 0; look < 100; look++) {
+        await immediate();
+        reactor.selector.select(0);
+      }
+      const [before, until] = [iterations, performance.now() + LOST];
+      while (iterations < before + 10 && performance.now() < until) await sleep(1);
+      expect(iterations).toBeGreaterThanOrEqual(before + 10);
+      reactor.stop();
+      await running;
+    });
+
+    it('does not take away the deadline of a timer', async () => {
+      const reactor = openReactor();
+      const running = reactor.run();
+      await sleep(5);
+      const fired = new Promise((resolve) => reactor.callLater(10, resolve, 'fired'));
+      const overdue = performance.now() + 30;
+      while (performance.now() < overdue);
+      expect(reactor.selector.select(0)).toEqual([]);
+      expect(await Promise.race([fired, sleep(LOST, 'lost')])).toBe('fired');
+      reactor.stop();
+      await running;
+    });
+  });
+
   describe('a selector that is watched', () => {
     using selector = createSelector(backend);
     const { pollable } = selector.capabilities;
@@ -347,6 +428,19 @@ describeHosts((setting, open) => {
       expect(outcome).toEqual({ code: 0, signal: null, stdout: 'ready 1\n', stderr: '' });
     });
   });
+
+  // Of kqueues, which circle is refused is another matter.
+  it.runIf(backend === 'epoll')(
+    'watches, in the tick of its run, no selector in a circle: it aborts nothing',
+    async () => {
+      const scene = 'a circle that is closed in the tick of the run';
+      const child = startFixture(FIXTURE, [JSON.stringify({ ...setting, scene, inWorker: true })]);
+      const outcome = await outcomeOf(child, LIMIT);
+      // A thread that waits is not in the worker's loop, so there is no circle.
+      const said = host === 'uv' ? 'SystemError ELOOP' : 'nothing';
+      expect(outcome).toEqual({ code: 0, signal: null, stdout: `${said}\nhosted\n`, stderr: '' });
+    },
+  );
 
   describe('IOMUX_HOST', () => {
     it('is read when a reactor is hosted for the first time, and refused where it names nothing', async () => {

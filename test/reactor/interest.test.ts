@@ -1,6 +1,7 @@
 /** What a reactor tells its selector: the difference, once for each descriptor and iteration. */
 import { EVENT_READ, EVENT_WRITE, type Reactor, type Socket, type Watcher } from 'iomux';
 import { describe, expect, it } from 'vitest';
+import { FileWatcher } from '../../lib/reactor/watcher.js';
 import { drain, readableSockets, send, socketPair } from '../support/pairs.js';
 import { describeReactors } from '../support/reactors.js';
 import { refusal } from '../support/refusals.js';
@@ -8,6 +9,12 @@ import { runFor, runToStop } from '../support/running.js';
 import { type SetChange, setChanges } from '../support/set-changes.js';
 
 const nothing = () => {};
+
+/** What the reactor does with a listener while the process is out of descriptors. */
+function pause(watcher: Watcher): void {
+  if (!(watcher instanceof FileWatcher)) throw new Error('the watcher is of another kind');
+  watcher.pause();
+}
 
 describeReactors((setting, open) => {
   /** Runs `action` as a callback of the reactor, and some iterations more: what the selector was told meanwhile. */
@@ -95,6 +102,42 @@ describeReactors((setting, open) => {
       });
       expect(changes).toEqual([{ change: 'change', fd: near.fileno() }]);
       expect(reactor.selector.getKey(near).events).toBe(EVENT_READ | EVENT_WRITE);
+    });
+
+    it('is told of a watcher that comes while the one of the other direction pauses', async () => {
+      const reactor = open();
+      const [near, far] = socketPair();
+      const reader = reactor.watch(near, EVENT_READ, () => expect.unreachable());
+      let writable = 0;
+      reactor.callLater(5, () => {
+        pause(reader);
+        send(far);
+        // The pause is made known to the selector first.
+        reactor.callLater(5, () =>
+          reactor.watch(near, EVENT_WRITE, (_events, watcher) => {
+            writable++;
+            watcher.close();
+          }),
+        );
+      });
+      await runFor(reactor, setting, 50);
+      expect(writable).toBe(1);
+    });
+
+    it('is told of a watcher that comes in the moment in which the one of the other direction pauses', async () => {
+      const reactor = open();
+      const [near] = socketPair();
+      const reader = reactor.watch(near, EVENT_READ, () => expect.unreachable());
+      let writable = 0;
+      reactor.callLater(5, () => {
+        pause(reader);
+        reactor.watch(near, EVENT_WRITE, (_events, watcher) => {
+          writable++;
+          watcher.close();
+        });
+      });
+      await runFor(reactor, setting, 50);
+      expect(writable).toBe(1);
     });
 
     it('is told once for each of many descriptors', async () => {

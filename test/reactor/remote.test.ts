@@ -440,6 +440,31 @@ describe('a handle', () => {
     expect(taken).toEqual(['first message']);
   });
 
+  it('of a reactor whose selector was closed reaches no other, nor does that reactor', () => {
+    using first = new Reactor();
+    const taken: string[] = [];
+    first.onMessage = (value) => taken.push(`first ${value}`);
+    const { remote } = first;
+    expect(remote.post('too early')).toBe(true);
+    first.selector.close();
+    // It might get what the closed one had.
+    using second = new Reactor();
+    second.onMessage = (value) => taken.push(`second ${value}`);
+    second.remote.post('for the second');
+    expect(remote.post('for the first')).toBe(false);
+    expect(Remote.from(remote.handle).post('for the first')).toBe(false);
+    const nothing = () => {};
+    const calls = [
+      () => first.runOnce(0),
+      () => first.callSoon(nothing),
+      () => first.addSignalHandler('SIGURG', nothing),
+    ];
+    expect(calls.map(refusal)).toEqual(calls.map(() => 'StateError ERR_CLOSED'));
+    expect(taken).toEqual([]);
+    second.runOnce(0);
+    expect(taken).toEqual(['second for the second']);
+  });
+
   it('is refused where it is none', () => {
     using reactor = new Reactor();
     const { handle } = reactor.remote;

@@ -383,6 +383,28 @@ describe('when nobody listens any more, a process', () => {
         });
       });
 
+      it(`calls the listener that came after, and did so meanwhile, as the reactors: ${backend}, ${ending}`, async () => {
+        const signal = 'SIGUSR2';
+        expect(await outcome({ backend, ending, signal, scene: 'a listener between two reactors' })).toEqual({
+          code: 0,
+          signal: null,
+          stdout: 'first\nsecond\nlistener\nlistener\nalive\n',
+          stderr: '',
+        });
+      });
+
+      it(`calls the reactor after its listener has gone, and is then ended by it: ${backend}, ${ending}`, async () => {
+        const signal = 'SIGUSR2';
+        for (const scene of ['a listener before, for once', 'a listener after, for a while']) {
+          expect(await outcome({ backend, ending, signal, scene })).toEqual({
+            code: null,
+            signal,
+            stdout: 'reactor\nlistener\nreactor\nreactor\n',
+            stderr: '',
+          });
+        }
+      });
+
       it(`is ended by it after the last of two reactors: ${backend}, ${ending}`, async () => {
         const signal = 'SIGUSR2';
         expect(await outcome({ backend, ending, signal, scene: 'two reactors' })).toEqual({

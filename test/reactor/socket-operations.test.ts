@@ -724,6 +724,24 @@ describeReactors((setting, open) => {
       expect(drain(near)).toBe(1);
     });
 
+    it.runIf(setting.mode === 'hosted')(
+      'is what the end of a run comes to whose selector was closed',
+      async () => {
+        const reactor = open();
+        const [near, far] = socketPair();
+        const receiving = reactor.sockRecv(near, Buffer.alloc(1));
+        const running = errorOf(reactor.run());
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        expect(receiving.done()).toBe(false);
+        reactor.selector.close();
+        expect(await running).toMatchObject({ code: 'ERR_CLOSED' });
+        expect(receiving.done()).toBe(true);
+        expect(receiving.exception()).toMatchObject({ code: 'ECANCELED' });
+        send(far);
+        expect(drain(near)).toBe(1);
+      },
+    );
+
     it('is what giving its descriptor away comes to', async () => {
       const reactor = open();
       const [near, far] = socketPair();

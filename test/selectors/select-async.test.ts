@@ -2,15 +2,29 @@
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
-import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, Reactor, type ReadyKey, type Selector } from 'iomux';
+import {
+  type Backend,
+  createSelector,
+  EVENT_INVALID,
+  EVENT_PRIORITY,
+  EVENT_READ,
+  EVENT_WRITE,
+  Reactor,
+  type ReadyKey,
+  type Selector,
+  type SelectorCapabilities,
+} from 'iomux';
 import { describe, expect, it } from 'vitest';
+import { timed } from '../support/expecting.js';
 import { GatedWorkers } from '../support/gate.js';
 import { describeHosts } from '../support/hosts.js';
 import { descriptorCount, expectNoLeak } from '../support/leaks.js';
+import { ForeignFile } from '../support/numbers.js';
 import { drain, readableSockets, send, socketPair } from '../support/pairs.js';
 import { type Outcome, outcomeOf, startFixture } from '../support/processes.js';
 import { refusal } from '../support/refusals.js';
 import { rejection } from '../support/rejections.js';
+import { successor } from '../support/successor.js';
 import { blocked, exitOf, startWorker, TERMINATE_LIMIT, terminate } from '../support/workers.js';
 
 /** A wait that lasts this long was missed. */
@@ -20,6 +34,11 @@ const MOMENT = 20;
 const FIXTURE = 'async-waits.mjs';
 
 function nothing(): void {}
+
+function capabilitiesOf(backend: Backend): SelectorCapabilities {
+  using selector = createSelector(backend);
+  return selector.capabilities;
+}
 
 /** Whether a promise is pending after a moment. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
@@ -34,6 +53,13 @@ async function nextReady<T>(selector: Selector<T>): Promise<ReadyKey<T>[]> {
   return ready;
 }
 
+/** What a wait that is under way brings: fails where it does not end. */
+async function endOf<T>(waiting: Promise<T>): Promise<T> {
+  const end = await Promise.race([waiting, sleep(LOST, endOf, { ref: false })]);
+  if (end === endOf) throw new Error('the wait did not end');
+  return end as T;
+}
+
 /** The same: the data of what is ready. */
 async function next<T>(selector: Selector<T>): Promise<T[]> {
   return (await nextReady(selector)).map(([{ data }]) => data);
@@ -41,6 +67,7 @@ async function next<T>(selector: Selector<T>): Promise<T[]> {
 
 describeHosts((setting, open) => {
   const { backend } = setting;
+  const { priority } = capabilitiesOf(backend);
 
   describe('a wait', () => {
     it('brings what is ready, with the very key', async () => {
@@ -161,6 +188,18 @@ describeHosts((setting, open) => {
     });
   });
 
+  it.runIf(priority)('does not spin where something is ready that it does not report', async () => {
+    const selector = open();
+    const [near, far] = socketPair();
+    selector.register(near, EVENT_PRIORITY);
+    far.close();
+    // Some do report that the other end is gone, at once.
+    const start = performance.now();
+    await selector.selectAsync(200);
+    // One look for each millisecond, after some that might have been chance: not as many as the thread can do.
+    expect(selector.stats.waits).toBeLessThan(performance.now() - start + 100);
+  });
+
   describe('a wake', () => {
     it('ends the wait with nothing', async () => {
       const selector = open();
@@ -180,6 +219,24 @@ describeHosts((setting, open) => {
       expect(await isPending(waiting)).toBe(true);
       selector.wakeup();
       expect(await waiting).toEqual([]);
+    });
+
+    it('is not lost where all that was left of a batch is stale', async () => {
+      const selector = open();
+      const sockets = readableSockets(2);
+      for (const socket of sockets) selector.register(socket, EVENT_READ, undefined, { mode: 'oneshot' });
+      let first: unknown;
+      const dispatch = () =>
+        selector.dispatch(0, ({ fileobj }) => {
+          first = fileobj;
+          throw new Error('of a handler');
+        });
+      expect(dispatch).toThrow('of a handler');
+      for (const socket of sockets) if (socket !== first) selector.unregister(socket);
+      selector.wakeup();
+      expect(await endOf(selector.selectAsync())).toEqual([]);
+      // And it is spent.
+      expect(await isPending(selector.selectAsync(MOMENT * 5))).toBe(true);
     });
 
     it('hides nothing that is ready', async () => {
@@ -222,6 +279,23 @@ describeHosts((setting, open) => {
       }
       send(far);
       expect(await next(selector)).toEqual(['near']);
+    });
+
+    it('that is aborted does not cut the next wait short that holds the thread', async () => {
+      const selector = open();
+      selector.register(socketPair()[0], EVENT_READ);
+      const controller = new AbortController();
+      const waiting = rejection(() => selector.selectAsync(10, { signal: controller.signal }));
+      await sleep(2);
+      controller.abort('enough');
+      expect(await waiting).toContain('enough');
+      // The deadline of the wait that is over passes as well.
+      await sleep(20);
+      for (let i = 0; i < 2; i++) {
+        const [ready, elapsed] = timed(() => selector.select(40));
+        expect(ready).toEqual([]);
+        expect(elapsed).toBeGreaterThanOrEqual(40);
+      }
     });
 
     it('that was aborted before begins nothing', async () => {
@@ -304,6 +378,16 @@ describeHosts((setting, open) => {
       expect(await isPending(waiting)).toBe(true);
       selector.rearm(near);
       expect(await waiting).toEqual(['near']);
+    });
+
+    it('ends in its time after a look that came when the time was over', async () => {
+      const selector = open();
+      selector.register(socketPair()[0], EVENT_READ);
+      const waiting = selector.selectAsync(10);
+      const overdue = performance.now() + 30;
+      while (performance.now() < overdue);
+      expect(selector.select(0)).toEqual([]);
+      expect(await endOf(waiting)).toEqual([]);
     });
 
     it('is refused beside a reactor, and a reactor beside it', async () => {
@@ -418,6 +502,25 @@ describeHosts((setting, open) => {
       expect(await next(selector)).toEqual(['new']);
     });
 
+    it('of a registration whose number is taken under the wait', async () => {
+      const selector = open<string>();
+      const file = new ForeignFile(socketPair()[0].detach());
+      const { fd } = file;
+      selector.register(file, EVENT_READ, 'old');
+      const waiting = selector.selectAsync();
+      await sleep(2);
+      closeSync(fd);
+      file.fd = -1;
+      const [near, far] = successor(fd);
+      selector.register(near, EVENT_READ, 'new');
+      const ready = await endOf(waiting);
+      expect(ready.map(([{ data }, events]) => [data, events])).toEqual([
+        ['old', EVENT_INVALID | EVENT_READ],
+      ]);
+      send(far);
+      expect(await next(selector)).toEqual(['new']);
+    });
+
     it('of a descriptor that is closed under the wait: it is reported, or silent', async () => {
       const selector = open<string>();
       const [near, far] = socketPair();
@@ -512,6 +615,19 @@ describeHosts((setting, open) => {
     it('ends when nobody waits any more, whatever is ready', async () => {
       expect(await outcome('after')).toEqual({ code: 0, signal: null, stdout: 'waited\nexit\n', stderr: '' });
     });
+
+    // No more descriptors than a process may have open are taken by poll(): one that has more has lowered the limit.
+    it.runIf(backend === 'poll' && process.platform === 'linux')(
+      'is told of an error of the thread that waits',
+      async () => {
+        expect(await outcome('more descriptors than the limit')).toEqual({
+          code: 0,
+          signal: null,
+          stdout: 'EINVAL\nEINVAL\n',
+          stderr: '',
+        });
+      },
+    );
 
     it('ends while it waits as it was told', async () => {
       for (const scene of ['process.exit() while it waits', 'process.exit() in the reaction']) {
