@@ -1,4 +1,5 @@
 /** The tests: real descriptors, so each file in a process of its own. */
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -11,6 +12,8 @@ export default defineConfig({
     exclude: ['test/package/**'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',
+    // Most tests wait for something, so two files share two processors well.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // What takes longer hangs, however busy the machine.
     testTimeout: 120_000,
   },
