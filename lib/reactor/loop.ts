@@ -4,16 +4,7 @@ import type { Arrivals } from './arrivals.js';
 import { CallbackQueue } from './callbacks.js';
 import type { Report } from './errors.js';
 import { Timers } from './timers.js';
-import { Watchers } from './watchers.js';
-
-/** What the loop needs of the one who runs it. */
-export interface LoopOwner {
-  readonly report: Report;
-  /** Whether the run waits outside of any iteration: Node's loop is at work, or at rest. */
-  readonly waiting: boolean;
-  /** What keeps the process alive came or went. */
-  livenessChanged(): void;
-}
+import { Watchers, type WatchersOwner } from './watchers.js';
 
 export class Loop {
   readonly callbacks = new CallbackQueue();
@@ -26,15 +17,9 @@ export class Loop {
   /** The run is to end with the iteration in progress, or the next. */
   stopping = false;
 
-  constructor(selector: Selector<unknown>, owner: LoopOwner) {
+  constructor(selector: Selector<unknown>, owner: WatchersOwner) {
     this.report = owner.report;
-    this.watchers = new Watchers(selector, {
-      report: owner.report,
-      get waiting() {
-        return owner.waiting;
-      },
-      liveChanged: () => owner.livenessChanged(),
-    });
+    this.watchers = new Watchers(selector, owner);
   }
 
   /** Monotonic, milliseconds. */

@@ -8,14 +8,13 @@ import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
 import { Selector } from '../selectors/selector.js';
 import type { Address } from '../sockets/address.js';
 import type { Socket } from '../sockets/socket.js';
-import { holdThread } from './blocking.js';
 import { Callback, type Handle, type Runnable } from './callbacks.js';
 import { type ErrorHandler, reporter } from './errors.js';
 import { Future, type FutureOwner } from './future.js';
-import { Hosting } from './hosting.js';
 import { Loop } from './loop.js';
 import { PromiseWork } from './promises.js';
 import { Messages, type Remote } from './remote.js';
+import { Run } from './run.js';
 import { Signals } from './signals.js';
 import { type Received, SocketOperations } from './socket-operations.js';
 import { Timer, type TimerHandle, type TimerOwner } from './timers.js';
@@ -55,6 +54,7 @@ export class Reactor implements Disposable {
   /** What waits. It is the reactor's: nobody else may register with it or wait for it. */
   readonly selector: Selector<unknown>;
   readonly #loop: Loop;
+  readonly #run: Run;
   readonly #promises = new PromiseWork();
   readonly #timerOwner: TimerOwner;
   readonly #futureOwner: FutureOwner;
@@ -62,12 +62,6 @@ export class Reactor implements Disposable {
   // Most reactors listen to nobody else.
   #signals: Signals | null = null;
   #messages: Messages | null = null;
-  #state: 'idle' | 'hosted' | 'blocking' | 'closed' = 'idle';
-  #hosting: Hosting | null = null;
-  // Of a hosted run that ends; undefined where it was not aborted.
-  #abortReason: unknown;
-  #onHostingEnd: (error?: unknown) => void = () => {};
-  #referenced = true;
 
   /** @throws TypeError: bad options. StateError `ERR_CLOSED`: the selector is closed; `ERR_INVALID_STATE`: it
    * is another reactor's. As {@link DefaultSelector}. */
@@ -82,17 +76,15 @@ export class Reactor implements Disposable {
     selector.claim();
     this.selector = selector;
     const report = reporter(onError);
-    const isWaiting = () => this.#hosting?.resting === true;
     this.#loop = new Loop(selector, {
       report,
-      get waiting() {
-        return isWaiting();
-      },
-      livenessChanged: () => this.#hosting?.update(),
+      isWaiting: () => this.#run.waiting,
+      liveChanged: () => this.#run.update(),
     });
+    this.#run = new Run(this.#loop, selector, this.#promises);
     this.#timerOwner = {
       moveTimer: (timer, delay) => {
-        this.#checkOpen();
+        this.#run.checkOpen();
         const when = this.#dueIn(delay);
         this.#loop.timers.remove(timer);
         timer.when = when;
@@ -100,7 +92,7 @@ export class Reactor implements Disposable {
       },
       removeTimer: (timer) => {
         this.#loop.timers.remove(timer);
-        this.#hosting?.update();
+        this.#run.update();
       },
     };
     this.#futureOwner = {
@@ -118,7 +110,7 @@ export class Reactor implements Disposable {
   }
 
   get state(): 'idle' | 'hosted' | 'blocking' | 'closed' {
-    return this.#state;
+    return this.#run.state;
   }
 
   /** The reactor's clock: monotonic, milliseconds, fractional. */
@@ -128,7 +120,7 @@ export class Reactor implements Disposable {
 
   /** Runs a callback in the next iteration; callbacks run in the order in which they were queued. */
   callSoon<A extends unknown[]>(callback: (...args: A) => void, ...args: A): Handle {
-    this.#checkOpen();
+    this.#run.checkOpen();
     checkFunction(callback, 'callback');
     const handle = new Callback(callback, args);
     this.#enqueue(handle);
@@ -142,14 +134,14 @@ export class Reactor implements Disposable {
    * @throws TypeError: no function, no number. RangeError: the delay is not finite.
    */
   callLater<A extends unknown[]>(delay: number, callback: (...args: A) => void, ...args: A): TimerHandle {
-    this.#checkOpen();
+    this.#run.checkOpen();
     checkFunction(callback, 'callback');
     return this.#newTimer(this.#dueIn(delay), callback, args);
   }
 
   /** The same, at `when` on the reactor's clock. */
   callAt<A extends unknown[]>(when: number, callback: (...args: A) => void, ...args: A): TimerHandle {
-    this.#checkOpen();
+    this.#run.checkOpen();
     checkFunction(callback, 'callback');
     return this.#newTimer(finite(when, 'when'), callback, args);
   }
@@ -164,7 +156,7 @@ export class Reactor implements Disposable {
    * another mode than that of the descriptor's other watcher.
    */
   watch(file: FileLike, events: number, callback: WatcherCallback, options?: RegisterOptions): Watcher {
-    this.#checkOpen();
+    this.#run.checkOpen();
     return this.#loop.watchers.watch(file, events, callback, options);
   }
 
@@ -210,19 +202,19 @@ export class Reactor implements Disposable {
    * @throws TypeError: bad arguments. StateError `ERR_ALREADY_REGISTERED`: a watcher has the direction; `ERR_CLOSED`.
    */
   sockAccept(socket: Socket): Future<Socket> {
-    this.#checkOpen();
+    this.#run.checkOpen();
     return this.#sockets.accept(socket);
   }
 
   /** Connects. @throws as {@link Reactor.sockAccept}; the exception is the connection's own: `ECONNREFUSED`, … */
   sockConnect(socket: Socket, address: Address): Future<void> {
-    this.#checkOpen();
+    this.#run.checkOpen();
     return this.#sockets.connect(socket, address);
   }
 
   /** Receives what there is, up to the size of the buffer; 0 at the end of the stream. @throws as {@link Reactor.sockAccept}. */
   sockRecv(socket: Socket, buffer: Uint8Array): Future<number> {
-    this.#checkOpen();
+    this.#run.checkOpen();
     return this.#sockets.recv(socket, buffer);
   }
 
@@ -232,19 +224,19 @@ export class Reactor implements Disposable {
    * @throws as {@link Reactor.sockAccept}.
    */
   sockSendAll(socket: Socket, data: Uint8Array): Future<void> {
-    this.#checkOpen();
+    this.#run.checkOpen();
     return this.#sockets.sendAll(socket, data);
   }
 
   /** Receives a datagram. @throws as {@link Reactor.sockAccept}. */
   sockRecvFrom(socket: Socket, buffer: Uint8Array): Future<Received> {
-    this.#checkOpen();
+    this.#run.checkOpen();
     return this.#sockets.recvFrom(socket, buffer);
   }
 
   /** Sends a datagram. @returns its length. @throws as {@link Reactor.sockAccept}. */
   sockSendTo(socket: Socket, data: Uint8Array, address: Address): Future<number> {
-    this.#checkOpen();
+    this.#run.checkOpen();
     return this.#sockets.sendTo(socket, data, address);
   }
 
@@ -258,7 +250,7 @@ export class Reactor implements Disposable {
    * SystemError `EINVAL`: the system refuses it; `ENOSPC`: 64 reactors listen already.
    */
   addSignalHandler(signal: NodeJS.Signals, callback: (signal: NodeJS.Signals) => void): void {
-    this.#checkOpen();
+    this.#run.checkOpen();
     if (this.#signals === null) {
       this.#signals = new Signals(this.selector);
       this.#loop.arrivals.push(this.#signals);
@@ -288,7 +280,7 @@ export class Reactor implements Disposable {
     if (handler === null && this.#messages === null) return;
     this.#mailbox().handler = handler;
     this.#loop.kept = handler !== null;
-    this.#hosting?.wake();
+    this.#run.wake();
   }
 
   /**
@@ -302,22 +294,9 @@ export class Reactor implements Disposable {
     checkObject(options, 'options');
     const { signal } = options;
     checkSignal(signal);
-    this.#checkIdle();
+    this.#run.checkIdle();
     signal?.throwIfAborted();
-    const abort = () => {
-      // The iteration in progress is completed, as by stop().
-      this.#abortReason = signal?.reason;
-      this.stop();
-    };
-    await new Promise<void>((resolve, reject) => {
-      this.#host((error) => {
-        // At once: an abort that comes now is not to end the next run.
-        signal?.removeEventListener('abort', abort);
-        if (error === undefined) resolve();
-        else reject(error);
-      });
-      signal?.addEventListener('abort', abort);
-    });
+    await this.#run.host(signal);
   }
 
   /**
@@ -327,7 +306,7 @@ export class Reactor implements Disposable {
    * the reactor, and cannot be moved from here. SystemError: the wait itself failed.
    */
   runForever(): void {
-    this.#block(false, Number.POSITIVE_INFINITY, false);
+    this.#run.block(false, Number.POSITIVE_INFINITY, false);
   }
 
   /**
@@ -338,7 +317,7 @@ export class Reactor implements Disposable {
    * `ERR_INVALID_STATE`: the reactor was stopped before, and the awaitable waits on; and as {@link Reactor.runForever}.
    */
   runUntilComplete<T>(awaitable: PromiseLike<T>): T {
-    this.#checkIdle();
+    this.#run.checkIdle();
     const future = this.#futureOf(awaitable);
     let waiting = true;
     // Called in the next run where this one was stopped in the moment in which the future was done.
@@ -347,7 +326,7 @@ export class Reactor implements Disposable {
     };
     future.addDoneCallback(stop);
     try {
-      this.#block(future !== awaitable, Number.POSITIVE_INFINITY, false);
+      this.#run.block(future !== awaitable, Number.POSITIVE_INFINITY, false);
     } finally {
       waiting = false;
       future.removeDoneCallback(stop);
@@ -364,7 +343,7 @@ export class Reactor implements Disposable {
    */
   runOnce(timeout?: number | null): void {
     const limit = milliseconds(timeout);
-    this.#block(false, limit === NO_LIMIT ? Number.POSITIVE_INFINITY : limit, true);
+    this.#run.block(false, limit === NO_LIMIT ? Number.POSITIVE_INFINITY : limit, true);
   }
 
   /**
@@ -372,18 +351,18 @@ export class Reactor implements Disposable {
    * idle reactor: the next run, after one iteration. What is queued then waits for the next run.
    */
   stop(): void {
-    if (this.#state === 'closed') return;
-    this.#loop.stopping = true;
-    if (this.#hosting?.turning === false) this.#endHosting();
+    this.#run.stop();
   }
 
   /** Whether live watchers, timers and a message handler keep the process alive while this is hosted: the default. */
   ref(): this {
-    return this.#setReferenced(true);
+    this.#run.referenced = true;
+    return this;
   }
 
   unref(): this {
-    return this.#setReferenced(false);
+    this.#run.referenced = false;
+    return this;
   }
 
   /**
@@ -392,9 +371,7 @@ export class Reactor implements Disposable {
    * @throws StateError `ERR_RUNNING`.
    */
   close(): void {
-    if (this.#state === 'closed') return;
-    if (this.#state !== 'idle') throw this.#running('close it after stop()');
-    this.#state = 'closed';
+    if (!this.#run.close()) return;
     this.#loop.close();
     this.#sockets.close();
     this.#signals?.close();
@@ -407,7 +384,7 @@ export class Reactor implements Disposable {
 
   #mailbox(): Messages {
     if (this.#messages === null) {
-      this.#checkOpen();
+      this.#run.checkOpen();
       this.#messages = new Messages(this.selector);
       this.#loop.arrivals.push(this.#messages);
     }
@@ -415,9 +392,9 @@ export class Reactor implements Disposable {
   }
 
   #enqueue(callback: Runnable): void {
-    if (this.#state === 'closed') return;
+    if (this.#run.state === 'closed') return;
     this.#loop.callbacks.push(callback);
-    this.#hosting?.wake();
+    this.#run.wake();
   }
 
   #newTimer<A extends unknown[]>(when: number, callback: (...args: A) => void, args: A): TimerHandle {
@@ -429,7 +406,7 @@ export class Reactor implements Disposable {
 
   #setTimer(timer: Timer): void {
     this.#loop.timers.add(timer);
-    this.#hosting?.update();
+    this.#run.update();
   }
 
   #dueIn(delay: number): number {
@@ -442,7 +419,7 @@ export class Reactor implements Disposable {
     callback: (...args: A) => void,
     args: A,
   ): void {
-    this.#checkOpen();
+    this.#run.checkOpen();
     checkFunction(callback, 'callback');
     this.#loop.watchers.setDirection(file, events, () => callback(...args));
   }
@@ -464,69 +441,6 @@ export class Reactor implements Disposable {
       (error: unknown) => future.setException(error),
     );
     return future;
-  }
-
-  #host(end: (error?: unknown) => void): void {
-    this.#onHostingEnd = end;
-    this.#hosting = new Hosting(
-      this.#loop,
-      this.selector,
-      (error) => this.#endHosting(error),
-      this.#referenced,
-    );
-    this.#state = 'hosted';
-  }
-
-  #endHosting(error?: unknown): void {
-    if (this.#hosting === null) return;
-    this.#hosting.close();
-    this.#hosting = null;
-    this.#state = 'idle';
-    this.#loop.stopping = false;
-    // Closed by others: what waits for it waits for ever.
-    if (this.selector.closed) this.#loop.watchers.close();
-    const reason = error ?? this.#abortReason;
-    this.#abortReason = undefined;
-    this.#onHostingEnd(reason);
-  }
-
-  /** @param awaited - whether the run is for the sake of a promise. */
-  #block(awaited: boolean, limit: number, once: boolean): void {
-    this.#checkIdle();
-    holdThread(() => {
-      this.#state = 'blocking';
-      try {
-        const movePromises = this.#promises.enter(awaited);
-        do {
-          this.#loop.iterate(limit, movePromises, once);
-          movePromises();
-        } while (!this.#loop.stopping && !once);
-      } finally {
-        this.#promises.leave();
-        this.#loop.stopping = false;
-        this.#state = 'idle';
-      }
-    });
-  }
-
-  #setReferenced(referenced: boolean): this {
-    this.#referenced = referenced;
-    if (this.#hosting !== null) this.#hosting.referenced = referenced;
-    return this;
-  }
-
-  #checkOpen(): void {
-    if (this.#state === 'closed') throw new StateError('ERR_CLOSED', 'the reactor is closed');
-    if (this.selector.closed) throw new StateError('ERR_CLOSED', "the reactor's selector is closed");
-  }
-
-  #checkIdle(): void {
-    this.#checkOpen();
-    if (this.#state !== 'idle') throw this.#running('it runs once at a time');
-  }
-
-  #running(hint: string): StateError {
-    return new StateError('ERR_RUNNING', `the reactor is running (${this.#state}): ${hint}`);
   }
 }
 

@@ -26,8 +26,8 @@ const GONE: ReadonlySet<string> = new Set(['EBADF', 'ENOENT']);
 export interface WatchersOwner {
   readonly report: Report;
   /** Whether the reactor waits at this moment, so that a change must be applied at once. */
-  readonly waiting: boolean;
-  /** Whether watchers keep the process alive has changed. */
+  isWaiting(): boolean;
+  /** How many watchers keep the process alive has changed. */
   liveChanged(): void;
 }
 
@@ -170,7 +170,7 @@ export class Watchers implements Holder {
 
   changed(file: WatchedFile): void {
     if (file.changing) return;
-    if (this.#owner.waiting) {
+    if (this.#owner.isWaiting()) {
       this.#apply(file);
       return;
     }
