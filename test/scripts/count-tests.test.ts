@@ -52,6 +52,38 @@ describe('the count of all tests', () => {
     expect(await counted([broken, good])).toMatchObject({ code: 1, stdout: '10 passed, 1 failed\n' });
   });
 
+  it('says of each test that failed where it stands and why, and why a file did not load', async () => {
+    const tests = [
+      { fullName: 'a pipe is open', status: 'passed', failureMessages: [] },
+      { fullName: 'a pipe is closed', status: 'failed', failureMessages: ['Error: EBADF', 'Error: late'] },
+    ];
+    const texts = [
+      JSON.stringify({
+        ...reported(1, 1),
+        testResults: [
+          { name: '/pipe.test.ts', status: 'failed', message: '', assertionResults: tests },
+          { name: '/good.test.ts', status: 'passed', message: '', assertionResults: [] },
+        ],
+      }),
+      JSON.stringify({
+        ...reported(1),
+        success: false,
+        testResults: [
+          { name: '/x.test.ts', status: 'failed', message: 'SyntaxError: x', assertionResults: [] },
+        ],
+      }),
+    ];
+    const { code, stdout, stderr } = await counted(texts);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(stdout.replaceAll(/^\S+\/(?=\d\.json)/gm, '')).toBe(
+      [
+        '0.json: /pipe.test.ts\na pipe is closed\nError: EBADF\nError: late',
+        '1.json: /x.test.ts\nSyntaxError: x',
+        '2 passed, 2 failed\n',
+      ].join('\n'),
+    );
+  });
+
   it.each([
     ['is missing', null, 'ENOENT'],
     ['is empty', '', 'JSON'],
