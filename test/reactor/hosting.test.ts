@@ -84,11 +84,11 @@ describeHosts((setting, open) => {
       const running = reactor.run();
       setImmediate(again);
       const until = performance.now() + LIMIT;
-      while (intervals < 20 && performance.now() < until) await sleep(1);
+      while (Math.min(intervals, turns()) <= 20 && performance.now() < until) await sleep(1);
       clearInterval(interval);
       reactor.stop();
       await running;
-      expect(intervals).toBeGreaterThanOrEqual(20);
+      expect(intervals).toBeGreaterThan(20);
       expect(immediates).toBeGreaterThan(1);
       expect(turns()).toBeGreaterThan(20);
     });
@@ -100,12 +100,15 @@ describeHosts((setting, open) => {
       const server = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
       await once(server, 'listening');
       const client = netConnect((server.address() as { port: number }).port, '127.0.0.1');
-      let echoed = '';
+      let [sent, echoed] = ['', ''];
       client.setEncoding('utf8').on('data', (text) => {
         echoed += text;
       });
-      for (let i = 0; i < 10; i++) {
-        client.write(`${i}`);
+      // On a busy machine the storm may begin late: it lasts while messages are sent.
+      const until = performance.now() + LIMIT;
+      while (sent.length < 10 || (turns() <= 10 && performance.now() < until)) {
+        client.write('x');
+        sent += 'x';
         await once(client, 'data');
       }
       client.end();
@@ -114,7 +117,7 @@ describeHosts((setting, open) => {
       const text = await readFile(new URL(import.meta.url), 'utf8');
       reactor.stop();
       await running;
-      expect(echoed).toBe('0123456789');
+      expect(echoed).toBe(sent);
       expect(text.length).toBeGreaterThan(1);
       expect(turns()).toBeGreaterThan(10);
     });
