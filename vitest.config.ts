@@ -3,9 +3,14 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const lib = fileURLToPath(new URL('lib/', import.meta.url));
+
 export default defineConfig({
   resolve: {
-    alias: { iomux: fileURLToPath(new URL('lib/index.ts', import.meta.url)) },
+    alias: [
+      { find: /^iomux$/, replacement: `${lib}index.ts` },
+      { find: /^iomux\/(\w+)$/, replacement: `${lib}$1/index.ts` },
+    ],
   },
   test: {
     include: ['test/**/*.test.ts'],

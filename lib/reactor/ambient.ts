@@ -5,6 +5,7 @@ import { ECANCELED, SystemError } from '../native/errors.js';
 import type { RegisterOptions } from '../selectors/capabilities.js';
 import { uncaught } from './errors.js';
 import { Reactor } from './reactor.js';
+import { hosted, iteratingReactor } from './running.js';
 import { LOST, type Watcher, type WatcherCallback } from './watcher.js';
 
 let ambient: Reactor | null = null;
@@ -21,6 +22,14 @@ export function defaultReactor(): Reactor {
   // A hosted wait that fails has nobody to tell but the process.
   if (reactor.state === 'idle') reactor.run().catch(uncaught);
   return reactor;
+}
+
+/** @internal What the layers above use where no reactor is named: the running one, else the default. */
+export function currentReactor(): Reactor {
+  const iterating = iteratingReactor();
+  if (iterating !== null) return iterating;
+  const [...running] = hosted;
+  return running.findLast((reactor) => reactor !== ambient) ?? defaultReactor();
 }
 
 /**

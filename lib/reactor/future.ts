@@ -54,12 +54,24 @@ export class Future<T> implements PromiseLike<T> {
   #promise: Promise<T> | null = null;
   #settle: (() => void) | null = null;
   #onCancel: (() => void) | null;
+  // Gone once somebody has seen the result.
+  #onReturn: ((value: T) => void) | null;
 
-  /** @internal Use `reactor.createFuture()`. */
-  constructor(owner: FutureOwner, onCancel: (() => void) | null = null) {
+  /**
+   * @internal Use `reactor.createFuture()`.
+   *
+   * @param onCancel - told that it was cancelled.
+   * @param onReturn - gets a result that {@link Future.giveBack} returns.
+   */
+  constructor(
+    owner: FutureOwner,
+    onCancel: (() => void) | null = null,
+    onReturn: ((value: T) => void) | null = null,
+  ) {
     if (owner === undefined) throw new TypeError('a Future is made by reactor.createFuture()');
     this.#owner = owner;
     this.#onCancel = onCancel;
+    this.#onReturn = onReturn;
   }
 
   /** Whose callbacks deliver it. */
@@ -130,6 +142,21 @@ export class Future<T> implements PromiseLike<T> {
     return true;
   }
 
+  /**
+   * @internal Whoever was to get the result was cancelled before: a lock, an item or bytes go back to whom they came from,
+   * and the future is cancelled. Where somebody has seen the result, or there is none, nothing happens.
+   */
+  giveBack(): void {
+    const onReturn = this.#onReturn;
+    if (this.#state !== 'fulfilled' || onReturn === null) return;
+    const value = this.#value as T;
+    this.#value = undefined;
+    this.#state = 'cancelled';
+    this.#error = new CancelledError();
+    this.#onReturn = null;
+    onReturn(value);
+  }
+
   /** Has the reactor call back, in the order of adding, once this is done; soon, where it is. */
   addDoneCallback(callback: (future: Future<T>) => void): void {
     checkFunction(callback, 'callback');
@@ -175,6 +202,7 @@ export class Future<T> implements PromiseLike<T> {
 
   #makePromise(): Promise<T> {
     unseen.unregister(this);
+    this.#onReturn = null;
     const { promises } = this.#owner;
     if (this.#state === 'pending') promises.begin();
     return new Promise((resolve, reject) => {
@@ -196,6 +224,7 @@ export class Future<T> implements PromiseLike<T> {
   #look(): void {
     if (this.#state === 'pending') throw new StateError('ERR_INVALID_STATE', 'the future is not done yet');
     unseen.unregister(this);
+    this.#onReturn = null;
   }
 
   #checkPending(what: string): void {
@@ -208,6 +237,7 @@ export class Future<T> implements PromiseLike<T> {
     this.#onCancel = null;
     const callbacks = this.#callbacks;
     this.#callbacks = [];
+    if (callbacks.length > 1) this.#onReturn = null;
     for (const { scheduled } of callbacks) this.#owner.enqueue(scheduled);
     this.#settle?.();
     this.#settle = null;

@@ -3,6 +3,7 @@
 import { CLOCKS_DIFFER, type Host } from '../selectors/host.js';
 import type { Selector } from '../selectors/selector.js';
 import type { Loop } from './loop.js';
+import { enter, leave } from './running.js';
 
 /** How a hosted run ends. */
 export type HostedEnd = (error?: unknown) => void;
@@ -75,6 +76,7 @@ export class Hosting {
   readonly #turn = (): boolean => {
     this.#resting = false;
     this.#turning = true;
+    const outer = enter(this.#loop.reactor);
     let ran: boolean;
     try {
       ran = this.#loop.iterate(0, nothing);
@@ -82,6 +84,7 @@ export class Hosting {
       this.#end(error);
       return false;
     } finally {
+      leave(outer);
       this.#turning = false;
     }
     if (this.#loop.stopping) {

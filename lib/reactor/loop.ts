@@ -3,6 +3,7 @@ import type { Selector } from '../selectors/selector.js';
 import type { Arrivals } from './arrivals.js';
 import { CallbackQueue } from './callbacks.js';
 import type { Report } from './errors.js';
+import type { Reactor } from './reactor.js';
 import { Timers } from './timers.js';
 import { Watchers, type WatchersOwner } from './watchers.js';
 
@@ -17,7 +18,12 @@ export class Loop {
   /** The run is to end with the iteration in progress, or the next. */
   stopping = false;
 
-  constructor(selector: Selector<unknown>, owner: WatchersOwner) {
+  /** @param reactor - whose loop it is. */
+  constructor(
+    readonly reactor: Reactor,
+    selector: Selector<unknown>,
+    owner: WatchersOwner,
+  ) {
     this.report = owner.report;
     this.watchers = new Watchers(selector, owner);
   }

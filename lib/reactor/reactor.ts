@@ -1,7 +1,7 @@
 /** A single-threaded reactor over one selector. */
 import { checkFunction, checkObject, checkSignal, milliseconds, NO_LIMIT } from '../arguments.js';
 import type { FileLike } from '../files.js';
-import { invalidType, invalidValue, outOfRange, StateError } from '../native/errors.js';
+import { invalidType, outOfRange, StateError } from '../native/errors.js';
 import type { RegisterOptions } from '../selectors/capabilities.js';
 import { DefaultSelector } from '../selectors/default.js';
 import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
@@ -11,6 +11,7 @@ import type { Socket } from '../sockets/socket.js';
 import { Callback, type Handle, type Runnable } from './callbacks.js';
 import { type ErrorHandler, reporter } from './errors.js';
 import { Future, type FutureOwner } from './future.js';
+import { futureOf } from './future-of.js';
 import { Loop } from './loop.js';
 import { PromiseWork } from './promises.js';
 import { Messages, type Remote } from './remote.js';
@@ -76,7 +77,7 @@ export class Reactor implements Disposable {
     selector.claim();
     this.selector = selector;
     const report = reporter(onError);
-    this.#loop = new Loop(selector, {
+    this.#loop = new Loop(this, selector, {
       report,
       isWaiting: () => this.#run.waiting,
       liveChanged: () => this.#run.update(),
@@ -163,6 +164,11 @@ export class Reactor implements Disposable {
   /** @internal For the layers above, which must hear of a descriptor's close. */
   get watchers(): Watchers {
     return this.#loop.watchers;
+  }
+
+  /** @internal For the layers above, which make futures of their own. */
+  get futures(): FutureOwner {
+    return this.#futureOwner;
   }
 
   /** Calls back while a file is readable; in place of the callback before. @throws as {@link Reactor.watch}. */
@@ -318,8 +324,9 @@ export class Reactor implements Disposable {
    */
   runUntilComplete<T>(awaitable: PromiseLike<T>): T {
     this.#run.checkIdle();
-    const future = this.#futureOf(awaitable);
+    const future = futureOf(awaitable, this.#futureOwner);
     let waiting = true;
+    let ended = false;
     // Called in the next run where this one was stopped in the moment in which the future was done.
     const stop = () => {
       if (waiting) this.stop();
@@ -330,8 +337,11 @@ export class Reactor implements Disposable {
     } finally {
       waiting = false;
       future.removeDoneCallback(stop);
+      ended = future.done();
+      // Nobody waits any more for what a promise becomes.
+      if (!ended && future !== awaitable) future.cancel();
     }
-    if (future.done()) return future.result();
+    if (ended) return future.result();
     throw new StateError('ERR_INVALID_STATE', 'the reactor was stopped before the awaitable was done');
   }
 
@@ -422,25 +432,6 @@ export class Reactor implements Disposable {
     this.#run.checkOpen();
     checkFunction(callback, 'callback');
     this.#loop.watchers.setDirection(file, events, () => callback(...args));
-  }
-
-  /** The awaitable itself, or a future of ours that does what it does. */
-  #futureOf<T>(awaitable: PromiseLike<T>): Future<T> {
-    if (awaitable instanceof Future) {
-      if (awaitable.reactor === this) return awaitable;
-      throw invalidValue('awaitable', "this reactor's future", awaitable);
-    }
-    if (typeof awaitable?.then !== 'function') {
-      throw invalidType('awaitable', 'a Future, a promise or another thenable', awaitable);
-    }
-    const future = this.createFuture<T>();
-    // The error of a promise is its owner's, who may be told when nobody here waits for it any more.
-    future.addDoneCallback(() => {});
-    awaitable.then(
-      (value) => future.setResult(value),
-      (error: unknown) => future.setException(error),
-    );
-    return future;
   }
 }
 

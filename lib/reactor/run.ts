@@ -5,6 +5,7 @@ import { holdThread } from './blocking.js';
 import { Hosting } from './hosting.js';
 import type { Loop } from './loop.js';
 import type { PromiseWork } from './promises.js';
+import { enter, hosted, leave } from './running.js';
 
 export type ReactorState = 'idle' | 'hosted' | 'blocking' | 'closed';
 
@@ -67,6 +68,7 @@ export class Run {
       const end = (error?: unknown) => this.#endHosting(error);
       this.#hosting = new Hosting(this.#loop, this.#selector, end, this.#referenced);
       this.#state = 'hosted';
+      hosted.add(this.#loop.reactor);
       signal?.addEventListener('abort', abort);
     });
   }
@@ -82,6 +84,7 @@ export class Run {
     this.checkIdle();
     holdThread(() => {
       this.#state = 'blocking';
+      const outer = enter(this.#loop.reactor);
       try {
         const movePromises = this.#promises.enter(awaited);
         do {
@@ -89,6 +92,7 @@ export class Run {
           movePromises();
         } while (!this.#loop.stopping && !once);
       } finally {
+        leave(outer);
         this.#promises.leave();
         this.#loop.stopping = false;
         this.#state = 'idle';
@@ -125,6 +129,7 @@ export class Run {
     if (this.#hosting === null) return;
     this.#hosting.close();
     this.#hosting = null;
+    hosted.delete(this.#loop.reactor);
     this.#state = 'idle';
     this.#loop.stopping = false;
     // Closed by others: what waits for it waits for ever.

@@ -1,0 +1,2 @@
+/** Work that blocks, off the reactor's thread. */
+export {};

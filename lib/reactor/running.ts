@@ -1,0 +1,23 @@
+/** Which reactors this thread runs. */
+import type { Reactor } from './reactor.js';
+
+let iterating: Reactor | null = null;
+
+/** Those that live in Node's loop, in the order in which their runs began. */
+export const hosted = new Set<Reactor>();
+
+/** The one that is at work: it holds the thread, or has its turn in Node's loop. */
+export function iteratingReactor(): Reactor | null {
+  return iterating;
+}
+
+/** A reactor begins to work. @returns the one that did before, for {@link leave}. */
+export function enter(reactor: Reactor): Reactor | null {
+  const outer = iterating;
+  iterating = reactor;
+  return outer;
+}
+
+export function leave(outer: Reactor | null): void {
+  iterating = outer;
+}

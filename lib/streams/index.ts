@@ -1,0 +1,2 @@
+/** Buffered connections and servers: transports with protocols, readers with writers. */
+export {};

@@ -1,0 +1,2 @@
+/** Primitives by which tasks wait for each other. */
+export {};

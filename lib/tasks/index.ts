@@ -1,0 +1,2 @@
+/** Coroutines that a reactor drives, and what coordinates them. */
+export {};
