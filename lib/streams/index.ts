@@ -1,2 +1,3 @@
 /** Buffered connections and servers: transports with protocols, readers with writers. */
-export {};
+export type { Protocol } from './protocol.js';
+export { Transport } from './transport.js';

@@ -1,0 +1,283 @@
+/** A connection over a socket that a reactor waits for. */
+import { ECANCELED, invalidValue, SystemError } from '../native/errors.js';
+import type { Reactor } from '../reactor/reactor.js';
+import { type FileWatcher, LOST } from '../reactor/watcher.js';
+import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
+import type { Address } from '../sockets/address.js';
+import { WOULD_BLOCK } from '../sockets/exchange.js';
+import type { Socket } from '../sockets/socket.js';
+import type { Protocol } from './protocol.js';
+import { receiveBufferOf } from './receive-buffer.js';
+import { Transport, type TransportOwner } from './transport.js';
+import { WriteQueue } from './write-queue.js';
+
+/** Buffers received before other connections have their turn. */
+const READS_PER_TURN = 16;
+
+export class SocketTransport extends Transport {
+  readonly socket: Socket;
+  readonly #buffer: Buffer;
+  readonly #watcher: FileWatcher;
+  // Most connections never have to wait for the kernel.
+  #queue: WriteQueue | null = null;
+  // Whether the protocol wants data, and whether there may be more.
+  #wantsData = true;
+  #atEnd = false;
+  #interest = EVENT_READ;
+  #localAddress: Address | null = null;
+  #remoteAddress: Address | null = null;
+
+  /**
+   * Begins to serve a connected socket, which becomes the transport's: the protocol is told of the connection before
+   * this returns, and of data later.
+   *
+   * @throws TypeError: no protocol. As `reactor.watch`; the socket is open then.
+   */
+  static start(
+    reactor: Reactor,
+    socket: Socket,
+    protocol: Protocol,
+    owner: TransportOwner | null = null,
+  ): SocketTransport {
+    const transport = new SocketTransport(reactor, socket, protocol, owner);
+    transport.begin();
+    return transport;
+  }
+
+  private constructor(reactor: Reactor, socket: Socket, protocol: Protocol, owner: TransportOwner | null) {
+    super(reactor, protocol, owner);
+    this.socket = socket;
+    this.#buffer = receiveBufferOf(reactor);
+    this.#watcher = reactor.watchers.watch(socket, EVENT_READ, this.#serve, undefined, {
+      onLost: this.#onLost,
+    });
+  }
+
+  get localAddress(): Address {
+    this.#localAddress ??= this.socket.localAddress;
+    return this.#localAddress;
+  }
+
+  get remoteAddress(): Address | null {
+    if (!this.socket.closed) this.#remoteAddress ??= this.socket.remoteAddress;
+    return this.#remoteAddress;
+  }
+
+  get writeBufferSize(): number {
+    return this.#queue?.size ?? 0;
+  }
+
+  pauseReading(): void {
+    this.#wantsData = false;
+    this.#wait();
+  }
+
+  resumeReading(): void {
+    if (this.closing) return;
+    this.#wantsData = true;
+    this.#wait();
+  }
+
+  writeEof(): void {
+    if (this.closing || this.ended) return;
+    this.ended = true;
+    if (this.writeBufferSize === 0) this.#shutdown();
+  }
+
+  protected override send(bytes: Uint8Array): void {
+    if (this.writeBufferSize > 0) {
+      this.#queue?.push(bytes);
+      return;
+    }
+    let sent: number;
+    try {
+      sent = this.socket.send(bytes);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    if (sent === bytes.length) {
+      this.sent += sent;
+      return;
+    }
+    const taken = sent === WOULD_BLOCK ? 0 : sent;
+    this.sent += taken;
+    this.#queue ??= new WriteQueue();
+    this.#queue.push(bytes, taken);
+    this.#wait();
+  }
+
+  protected override sendAll(chunks: readonly Uint8Array[]): void {
+    let left = chunks;
+    if (this.writeBufferSize === 0 && chunks.length > 0) left = this.#sendFirst(chunks);
+    if (left.length === 0 || this.closing) return;
+    this.#queue ??= new WriteQueue();
+    for (const chunk of left) this.#queue.push(chunk);
+    this.#wait();
+  }
+
+  protected override stopReading(): void {
+    this.#wantsData = false;
+    this.#wait();
+  }
+
+  protected override stop(): void {
+    this.#queue = null;
+    // It hears of the reactor's close, which may come before connectionLost() was called.
+    this.#watcher.pause();
+    this.#interest = 0;
+  }
+
+  protected override release(): void {
+    this.#watcher.close();
+    this.socket.close();
+  }
+
+  /** The peer may have sent something before it went: a server's answer to a request that it did not want whole. */
+  protected override deliverRest(): void {
+    while (this.#wantsData && !this.#atEnd && !this.socket.closed && this.#receive());
+  }
+
+  protected override inContext(action: () => void): void {
+    this.#watcher.runInAsyncScope(action);
+  }
+
+  readonly #serve = (events: number): void => {
+    if ((events & EVENT_WRITE) !== 0 && this.writeBufferSize > 0) this.#flush();
+    if ((events & EVENT_READ) === 0) return;
+    for (let reads = 0; reads < READS_PER_TURN; reads++) {
+      if (!this.#wantsData || this.#atEnd || this.losing || !this.#receive()) return;
+    }
+  };
+
+  readonly #onLost = (): void => {
+    if (this.losing) {
+      // The reactor is closed, and was to tell.
+      if (this.reactor.state === 'closed') this.tellLost();
+      return;
+    }
+    this.abort(new SystemError(-ECANCELED, 'recv', { hint: LOST }));
+  };
+
+  /** Receives once. @returns whether there may be more. */
+  #receive(): boolean {
+    const { protocol } = this;
+    const buffer = protocol.getBuffer === undefined ? this.#buffer : this.#lent(protocol);
+    if (buffer === null) return false;
+    let length: number;
+    try {
+      length = this.socket.recv(buffer);
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+    if (length === WOULD_BLOCK) return false;
+    if (length === 0) {
+      this.#onEnd();
+      return false;
+    }
+    this.received += length;
+    try {
+      if (buffer === this.#buffer) protocol.dataReceived?.(this.#buffer.subarray(0, length));
+      else protocol.bufferUpdated?.(length);
+    } catch (error) {
+      this.fatal(error, buffer === this.#buffer ? 'dataReceived' : 'bufferUpdated');
+      return false;
+    }
+    return length === buffer.length;
+  }
+
+  #lent(protocol: Protocol): Uint8Array | null {
+    try {
+      const buffer = protocol.getBuffer?.(this.#buffer.length);
+      if (buffer instanceof Uint8Array && buffer.length > 0) return buffer;
+      throw invalidValue('the buffer that getBuffer() lends', 'a Uint8Array of one byte at least', buffer);
+    } catch (error) {
+      this.fatal(error, 'getBuffer');
+      return null;
+    }
+  }
+
+  #onEnd(): void {
+    this.#atEnd = true;
+    this.#wait();
+    if (this.losing) return;
+    try {
+      if (this.protocol.eofReceived?.() === true) return;
+    } catch (error) {
+      this.fatal(error, 'eofReceived');
+      return;
+    }
+    this.close();
+  }
+
+  #flush(): void {
+    const queue = this.#queue;
+    if (queue === null) return;
+    try {
+      this.sent += queue.send(this.socket);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    if (queue.size === 0) {
+      this.#wait();
+      if (this.ended && this.state === 'open') this.#shutdown();
+    }
+    this.afterSend();
+  }
+
+  /** Sends what the kernel takes of chunks. @returns the rest. */
+  #sendFirst(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+    const first = chunks.slice(0, MOST_CHUNKS);
+    let sent: number;
+    try {
+      sent = this.socket.sendv(first);
+    } catch (error) {
+      this.#failed(error);
+      return [];
+    }
+    if (sent === WOULD_BLOCK) return chunks;
+    this.sent += sent;
+    let index = 0;
+    let left = sent;
+    for (let chunk = chunks[0]; chunk !== undefined && left >= chunk.length; chunk = chunks[index]) {
+      left -= chunk.length;
+      index++;
+    }
+    const [partial, ...rest] = chunks.slice(index);
+    return partial === undefined ? [] : [partial.subarray(left), ...rest];
+  }
+
+  #shutdown(): void {
+    try {
+      this.socket.shutdown('write');
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** Only a system call fails a connection; what else is thrown is a mistake in here, or in the caller's memory. */
+  #failed(error: unknown): void {
+    if (!(error instanceof SystemError)) throw error;
+    this.fail(error);
+  }
+
+  /** Waits for what there is to wait for. */
+  #wait(): void {
+    if (this.losing) return;
+    const interest =
+      (this.#wantsData && !this.#atEnd ? EVENT_READ : 0) | (this.writeBufferSize > 0 ? EVENT_WRITE : 0);
+    if (interest === this.#interest || !this.#watcher.active) return;
+    this.#interest = interest;
+    if (interest === 0) {
+      this.#watcher.pause();
+      return;
+    }
+    this.#watcher.modify(interest);
+    this.#watcher.resume();
+  }
+}
+
+/** Chunks handed over by one system call (IOV_MAX). */
+const MOST_CHUNKS = 64;

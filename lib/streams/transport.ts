@@ -1,0 +1,288 @@
+/** A connection as its protocol sees it: what every kind of it has in common. */
+import { checkInteger } from '../arguments.js';
+import { checkBuffer } from '../buffers.js';
+import { invalidType, StateError } from '../native/errors.js';
+import { Future } from '../reactor/future.js';
+import type { Reactor } from '../reactor/reactor.js';
+import type { Address } from '../sockets/address.js';
+import type { Socket } from '../sockets/socket.js';
+import { checkProtocol, type Protocol } from './protocol.js';
+
+const HIGH = 64 * 1024;
+const LOW = 16 * 1024;
+
+/** Whoever keeps account of connections: a server. */
+export interface TransportOwner {
+  /** A connection has ended, and its socket is closed. */
+  connectionEnded(transport: Transport): void;
+}
+
+/**
+ * A connection: sends what is written as soon as the kernel takes it, and tells its {@link Protocol} what comes.
+ *
+ * What cannot be sent at once is copied and buffered; `write` says, and the protocol is told, when that is too much. A
+ * connection that has failed tells so by `connectionLost`; until that is called, what is written is dropped.
+ */
+export abstract class Transport {
+  readonly reactor: Reactor;
+  protected protocol: Protocol;
+  /** `closing`: by our own will; `failed`: by an error that the protocol is not told yet. */
+  protected state: 'open' | 'closing' | 'failed' | 'lost' = 'open';
+  /** Whether nothing may be written any more, because the peer was, or will be, told so. */
+  protected ended = false;
+  protected received = 0;
+  protected sent = 0;
+  readonly #owner: TransportOwner | null;
+  #high = HIGH;
+  #low = LOW;
+  #full = false;
+  #error: Error | null = null;
+  // What flush() says of bytes that were dropped.
+  #unsent: Error | null = null;
+  // Whether connectionLost is to be called, or was.
+  #losing = false;
+  #flushing: Future<void>[] | null = null;
+
+  protected constructor(reactor: Reactor, protocol: Protocol, owner: TransportOwner | null) {
+    checkProtocol(protocol);
+    this.reactor = reactor;
+    this.protocol = protocol;
+    this.#owner = owner;
+  }
+
+  abstract readonly socket: Socket;
+  abstract readonly localAddress: Address;
+  /** `null` where the peer has no name, or is gone and was not asked for before. */
+  abstract readonly remoteAddress: Address | null;
+  /** Bytes that are written, and not sent yet. */
+  abstract readonly writeBufferSize: number;
+
+  /** Whether it is being closed, or was lost. */
+  get closing(): boolean {
+    return this.state !== 'open';
+  }
+
+  get bytesRead(): number {
+    return this.received;
+  }
+
+  /** Bytes that were handed to the kernel. */
+  get bytesWritten(): number {
+    return this.sent;
+  }
+
+  /**
+   * Sends bytes, or a string as UTF-8. They are sent at once or copied: the memory may be used again.
+   *
+   * @returns `false`: more is buffered than the high-water mark; wait for `resumeWriting`.
+   * @throws TypeError: no bytes. StateError `ERR_CLOSED`: after `close`, `abort`, `writeEof` or loss.
+   */
+  write(data: Uint8Array | string): boolean {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    checkBuffer(bytes, 'data');
+    this.#checkWritable();
+    if (this.state === 'failed') return false;
+    if (bytes.length > 0) this.send(bytes);
+    return this.#afterWrite();
+  }
+
+  /** Sends chunks in order, as one. @throws as {@link Transport.write}. */
+  writev(chunks: readonly Uint8Array[]): boolean {
+    if (!Array.isArray(chunks)) throw invalidType('chunks', 'an array of Buffers or Uint8Arrays', chunks);
+    for (const chunk of chunks) checkBuffer(chunk, 'chunk');
+    this.#checkWritable();
+    if (this.state === 'failed') return false;
+    this.sendAll(chunks.filter(({ length }) => length > 0));
+    return this.#afterWrite();
+  }
+
+  /**
+   * How many bytes may be buffered before the protocol is told to pause, and how many when it goes on.
+   *
+   * @param high - bytes; 64 KiB at first.
+   * @param low - bytes; a quarter of `high` where it is left out.
+   * @throws RangeError: `low` is above `high`, or one is negative or no whole number.
+   */
+  setWriteBufferLimits(high: number, low?: number): void {
+    checkInteger(high, 'high', 0, Number.MAX_SAFE_INTEGER);
+    if (low !== undefined) checkInteger(low, 'low', 0, high);
+    this.#high = high;
+    this.#low = low ?? Math.floor(high / 4);
+    if (this.state === 'open') this.#checkHigh();
+  }
+
+  /** Calls another protocol from now on; `connectionMade` is not called again. @throws TypeError. */
+  setProtocol(protocol: Protocol): void {
+    checkProtocol(protocol);
+    this.protocol = protocol;
+  }
+
+  /** Reads no more until {@link Transport.resumeReading}; the peer is held back by its own network. Again: nothing. */
+  abstract pauseReading(): void;
+  abstract resumeReading(): void;
+
+  /** Tells the peer that nothing more will be written, after what is buffered. Again, or when closing: nothing. */
+  abstract writeEof(): void;
+
+  /**
+   * Waits until everything that was written has been handed to the kernel.
+   *
+   * @throws (rejects) the error by which the connection was lost. StateError `ERR_CLOSED`: it was aborted.
+   */
+  flush(): Future<void> {
+    const future = new Future<void>(this.reactor.futures, () => this.#forget(future));
+    if (this.#unsent !== null) future.setException(this.#unsent);
+    else if (this.writeBufferSize === 0) future.setResult();
+    else {
+      this.#flushing ??= [];
+      this.#flushing.push(future);
+    }
+    return future;
+  }
+
+  /** Reads no more, and ends the connection when all that was written is sent. Again: nothing. */
+  close(): void {
+    if (this.closing) {
+      this.#giveUp();
+      return;
+    }
+    this.state = 'closing';
+    this.stopReading();
+    if (this.writeBufferSize === 0) this.#end(null);
+  }
+
+  /** Ends the connection at once; what is buffered is dropped. @param error - what `connectionLost` is told. */
+  abort(error: Error | null = null): void {
+    this.#giveUp();
+    if (this.#losing) return;
+    this.state = 'closing';
+    this.stopReading();
+    this.#end(error);
+  }
+
+  /** Sends what can be sent at once, and buffers the rest. There is something, and it may be written. */
+  protected abstract send(bytes: Uint8Array): void;
+  protected abstract sendAll(chunks: readonly Uint8Array[]): void;
+  protected abstract stopReading(): void;
+  /** Drops what is buffered, and waits for nothing any more. */
+  protected abstract stop(): void;
+  /** Closes what is below. It was stopped before. */
+  protected abstract release(): void;
+  /** Delivers what had come before the connection failed. */
+  protected abstract deliverRest(): void;
+  /** In the asynchronous context in which the connection was made. */
+  protected abstract inContext(action: () => void): void;
+
+  /** Tells the protocol of the connection, before anything else. */
+  protected begin(): void {
+    try {
+      this.protocol.connectionMade?.(this);
+    } catch (error) {
+      this.fatal(error, 'connectionMade');
+    }
+  }
+
+  /** Less is buffered than before. */
+  protected afterSend(): void {
+    if (this.#full && this.writeBufferSize <= this.#low) {
+      this.#full = false;
+      this.#tell('resumeWriting');
+    }
+    if (this.writeBufferSize > 0) return;
+    const flushing = this.#flushing;
+    this.#flushing = null;
+    if (flushing !== null) for (const future of flushing) future.setResult();
+    if (this.state === 'closing') this.#end(null);
+  }
+
+  /** The connection has failed. */
+  protected fail(error: Error): void {
+    if (this.#losing) return;
+    if (this.state === 'open') this.state = 'failed';
+    this.#end(error);
+  }
+
+  /** Calls connectionLost(), at last. */
+  protected tellLost(): void {
+    if (this.state === 'lost') return;
+    if (this.state === 'failed') this.deliverRest();
+    this.state = 'lost';
+    try {
+      this.protocol.connectionLost?.(this.#error);
+    } catch (error) {
+      this.report(error, 'connectionLost');
+    } finally {
+      this.release();
+      this.#owner?.connectionEnded(this);
+    }
+  }
+
+  /** Whether connectionLost is to be called, or was. */
+  protected get losing(): boolean {
+    return this.#losing;
+  }
+
+  /** A callback without which the connection cannot go on has thrown. */
+  protected fatal(error: unknown, callback: keyof Protocol): void {
+    this.report(error, callback);
+    this.abort(error instanceof Error ? error : new Error(`${callback}() threw`, { cause: error }));
+  }
+
+  protected report(error: unknown, callback: keyof Protocol): void {
+    const fd = this.socket.fileno();
+    const message = `${callback}() of a protocol threw`;
+    this.reactor.futures.report(error, { message, source: 'transport', ...(fd >= 0 && { fd }) });
+  }
+
+  #checkWritable(): void {
+    if (this.state === 'closing' || this.state === 'lost') {
+      throw new StateError('ERR_CLOSED', 'the connection is closed: nothing can be written any more');
+    }
+    if (this.ended) throw new StateError('ERR_CLOSED', 'nothing can be written after writeEof()');
+  }
+
+  #afterWrite(): boolean {
+    this.#checkHigh();
+    return !this.#full && this.state === 'open';
+  }
+
+  #checkHigh(): void {
+    if (this.#full || this.writeBufferSize <= this.#high) return;
+    this.#full = true;
+    this.#tell('pauseWriting');
+  }
+
+  /** What these throw is reported, and the connection goes on. */
+  #tell(callback: 'pauseWriting' | 'resumeWriting'): void {
+    try {
+      this.protocol[callback]?.();
+    } catch (error) {
+      this.report(error, callback);
+    }
+  }
+
+  /** What has failed is not to be told of data any more. */
+  #giveUp(): void {
+    if (this.state === 'failed') this.state = 'closing';
+  }
+
+  /** The protocol is told in an iteration of its own; by a reactor that has none any more, now. */
+  #end(error: Error | null): void {
+    this.#losing = true;
+    this.#error = error;
+    if (error !== null) this.#unsent = error;
+    else if (this.writeBufferSize > 0) {
+      this.#unsent = new StateError('ERR_CLOSED', 'the connection was aborted before all was sent');
+    }
+    const flushing = this.#flushing ?? [];
+    this.#flushing = null;
+    this.stop();
+    for (const future of flushing) if (this.#unsent !== null) future.setException(this.#unsent);
+    if (this.reactor.state === 'closed' || this.reactor.selector.closed) this.tellLost();
+    else this.inContext(() => this.reactor.callSoon(() => this.tellLost()));
+  }
+
+  #forget(future: Future<void>): void {
+    this.#flushing = this.#flushing?.filter((other) => other !== future) ?? null;
+  }
+}
