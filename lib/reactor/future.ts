@@ -54,8 +54,8 @@ export class Future<T> implements PromiseLike<T> {
   #promise: Promise<T> | null = null;
   #settle: (() => void) | null = null;
   #onCancel: (() => void) | null;
-  // Gone once somebody has seen the result.
-  #onReturn: ((value: T) => void) | null;
+  // Gone once somebody has seen the result. It takes a T; said so, a Future<string> were no Future<unknown>.
+  #onReturn: ((value: never) => void) | null;
 
   /**
    * @internal Use `reactor.createFuture()`.
@@ -82,6 +82,11 @@ export class Future<T> implements PromiseLike<T> {
   /** Whether there is a result, an exception, or it was cancelled. */
   done(): boolean {
     return this.#state !== 'pending';
+  }
+
+  /** @internal Whether there is a result. */
+  get fulfilled(): boolean {
+    return this.#state === 'fulfilled';
   }
 
   cancelled(): boolean {
@@ -142,6 +147,11 @@ export class Future<T> implements PromiseLike<T> {
     return true;
   }
 
+  /** @internal The result, for a future that passes it on, and may yet give it back. There is one. */
+  passOn(): T {
+    return this.#value as T;
+  }
+
   /**
    * @internal Whoever was to get the result was cancelled before: a lock, an item or bytes go back to whom they came from,
    * and the future is cancelled. Where somebody has seen the result, or there is none, nothing happens.
@@ -149,12 +159,12 @@ export class Future<T> implements PromiseLike<T> {
   giveBack(): void {
     const onReturn = this.#onReturn;
     if (this.#state !== 'fulfilled' || onReturn === null) return;
-    const value = this.#value as T;
+    const value = this.#value;
     this.#value = undefined;
     this.#state = 'cancelled';
     this.#error = new CancelledError();
     this.#onReturn = null;
-    onReturn(value);
+    (onReturn as (value: T | undefined) => void)(value);
   }
 
   /** Has the reactor call back, in the order of adding, once this is done; soon, where it is. */

@@ -1,0 +1,54 @@
+/** Which task is at work, and which are not done. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { invalidType } from '../native/errors.js';
+import { currentReactor } from '../reactor/ambient.js';
+import { Reactor } from '../reactor/reactor.js';
+import type { Task } from './task.js';
+
+// A generator is at work during its step only.
+let stepping: Task<unknown> | null = null;
+// An async function also after each `await`, which nobody sees. Tasks of generators do without: as soon as one store is
+// used, Node looks after each promise of the process.
+const working = new AsyncLocalStorage<Task<unknown>>();
+// A reactor holds its tasks: nobody else may.
+const unfinished = new WeakMap<Reactor, Set<Task<unknown>>>();
+
+/** The task that is at work; `null` outside of any. */
+export function currentTask(): Task<unknown> | null {
+  if (stepping !== null) return stepping;
+  const task = working.getStore();
+  return task === undefined || task.done() ? null : task;
+}
+
+/** The tasks of a reactor that are not done: of the running one where none is named. */
+export function allTasks(reactor: Reactor = currentReactor()): ReadonlySet<Task<unknown>> {
+  if (!(reactor instanceof Reactor)) throw invalidType('reactor', 'a Reactor', reactor);
+  return new Set(unfinished.get(reactor));
+}
+
+/** Runs a step of a generator. */
+export function step<T>(task: Task<unknown>, action: () => T): T {
+  const outer = stepping;
+  stepping = task;
+  try {
+    return action();
+  } finally {
+    stepping = outer;
+  }
+}
+
+/** Begins an async function. */
+export function begin<T>(task: Task<unknown>, action: () => T): T {
+  return working.run(task, action);
+}
+
+export function remember(task: Task<unknown>): void {
+  const { reactor } = task;
+  const tasks = unfinished.get(reactor);
+  if (tasks === undefined) unfinished.set(reactor, new Set([task]));
+  else tasks.add(task);
+}
+
+export function forget(task: Task<unknown>): void {
+  unfinished.get(task.reactor)?.delete(task);
+}

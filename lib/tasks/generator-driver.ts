@@ -1,0 +1,106 @@
+/** Drives a generator: each yield waits for what was yielded. */
+import { invalidType, StateError } from '../native/errors.js';
+import { CancelledError, type Future } from '../reactor/future.js';
+import { futureOf } from '../reactor/future-of.js';
+import { failureOf } from './awaitables.js';
+import { type Coroutine, isCoroutine } from './coroutine.js';
+import { step } from './current.js';
+import type { Driven, Driver } from './driver.js';
+import type { Task } from './task.js';
+
+export class GeneratorDriver<T> implements Driver {
+  readonly #task: Task<T>;
+  readonly #driven: Driven<T>;
+  readonly #coroutine: Coroutine<T>;
+  #awaited: Future<unknown> | null = null;
+  #working = false;
+  // Requested, and not thrown into the generator yet.
+  #cancellation: CancelledError | null = null;
+
+  constructor(task: Task<T>, driven: Driven<T>, coroutine: Coroutine<T>) {
+    this.#task = task;
+    this.#driven = driven;
+    this.#coroutine = coroutine;
+  }
+
+  begin(): void {
+    this.#next(undefined);
+  }
+
+  cancel(reason: CancelledError): void {
+    this.#cancellation = reason;
+    // What it waits for ends, sooner or later, and wakes it.
+    if (!this.#working) this.#awaited?.cancel(reason.message);
+  }
+
+  /** Runs the generator to its next yield. */
+  #step(resume: () => IteratorResult<unknown, T>): void {
+    this.#working = true;
+    let result: IteratorResult<unknown, T>;
+    try {
+      result = step(this.#task, resume);
+    } catch (error) {
+      this.#driven.fail(error);
+      return;
+    } finally {
+      this.#working = false;
+    }
+    if (result.done !== true) this.#wait(result.value);
+    else if (this.#cancellation === null) this.#driven.succeed(result.value);
+    else this.#driven.fail(this.#cancellation);
+  }
+
+  #wait(yielded: unknown): void {
+    let awaited: Future<unknown>;
+    try {
+      if (yielded === undefined) {
+        this.#task.reactor.callSoon(() => this.#next(undefined));
+        return;
+      }
+      awaited = futureOf(this.#checked(yielded), this.#driven.futures, 'what a task yields');
+    } catch (error) {
+      this.#task.reactor.callSoon(() => this.#throw(error));
+      return;
+    }
+    this.#awaited = awaited;
+    awaited.addDoneCallback(this.#wake);
+    if (this.#cancellation !== null) awaited.cancel(this.#cancellation.message);
+  }
+
+  /** @throws what is thrown at the yield. */
+  #checked(yielded: unknown): PromiseLike<unknown> {
+    if (yielded === this.#task) {
+      throw new StateError('ERR_INVALID_STATE', `${this.#task.name} waits for itself`);
+    }
+    if (isCoroutine(yielded)) {
+      throw invalidType('what a task yields', 'a Future or a promise (`yield*` runs a generator)', yielded);
+    }
+    return yielded as PromiseLike<unknown>;
+  }
+
+  readonly #wake = (awaited: Future<unknown>): void => {
+    this.#awaited = null;
+    const failure = failureOf(awaited);
+    if (failure !== undefined) {
+      // The error of a clean-up is not lost, whatever was requested.
+      if (!(failure.error instanceof CancelledError)) this.#cancellation = null;
+      this.#throw(failure.error);
+    } else if (this.#cancellation === null) {
+      this.#next(awaited.result());
+    } else {
+      awaited.giveBack();
+      this.#throw(this.#cancellation);
+    }
+  };
+
+  #next(result: unknown): void {
+    if (this.#cancellation === null) this.#step(() => this.#coroutine.next(result));
+    else this.#throw(this.#cancellation);
+  }
+
+  #throw(error: unknown): void {
+    const cancellation = this.#cancellation;
+    this.#cancellation = null;
+    this.#step(() => this.#coroutine.throw(cancellation ?? error));
+  }
+}

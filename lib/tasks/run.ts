@@ -1,0 +1,85 @@
+/** Programs that are one task: a reactor of their own, and nothing left behind. */
+import { StateError } from '../native/errors.js';
+import type { Future } from '../reactor/future.js';
+import { Reactor } from '../reactor/reactor.js';
+import { failureOf } from './awaitables.js';
+import type { Coroutine } from './coroutine.js';
+import { allTasks } from './current.js';
+import { gather } from './gather.js';
+import { checkWork, createTask, type Task } from './task.js';
+
+/**
+ * Makes a reactor, holds the thread until the work is done, cancels the tasks that are left, waits for their end, and
+ * closes the reactor.
+ *
+ * @returns the work's result.
+ * @throws what the work throws. TypeError: it is no generator function. StateError `ERR_RUNNING`: a reactor holds the
+ * thread already; `ERR_INVALID_STATE`: somebody stopped the reactor.
+ *
+ * @example
+ * ```ts
+ * const answer = runBlocking(function* () {
+ *   const { reader, writer } = yield* value(openConnection({ address: '127.0.0.1', port: 7000 }));
+ *   writer.write('hello\n');
+ *   return yield* value(reader.readLine());
+ * });
+ * ```
+ */
+export function runBlocking<T>(work: () => Coroutine<T>): T {
+  checkWork(work);
+  using reactor = new Reactor();
+  const task = createTask(work, { reactor });
+  try {
+    return reactor.runUntilComplete(task);
+  } finally {
+    for (let rest = cancelRest(task); rest !== null; rest = cancelRest(task)) reactor.runUntilComplete(rest);
+  }
+}
+
+/**
+ * The same in Node's loop: promises, timers, fs and net go on.
+ *
+ * @throws (rejects) as {@link runBlocking}.
+ */
+export async function run<T>(work: (() => Coroutine<T>) | ((signal: AbortSignal) => Promise<T>)): Promise<T> {
+  checkWork(work);
+  using reactor = new Reactor();
+  const task = createTask(work, { reactor });
+  try {
+    return await hostUntil(task);
+  } finally {
+    for (let rest = cancelRest(task); rest !== null; rest = cancelRest(task)) await hostUntil(rest);
+  }
+}
+
+async function hostUntil<T>(future: Future<T>): Promise<T> {
+  const { reactor } = future;
+  future.addDoneCallback(() => reactor.stop());
+  await reactor.run();
+  if (future.done()) return future.result();
+  throw new StateError('ERR_INVALID_STATE', 'the reactor was stopped before the work was done');
+}
+
+/**
+ * Cancels the tasks that are left, and those that these begin.
+ *
+ * @returns what ends when they have ended; `null`: none is left.
+ */
+function cancelRest(main: Task<unknown>): Future<unknown> | null {
+  const { reactor } = main;
+  const tasks = [...allTasks(reactor)];
+  if (tasks.length === 0) return null;
+  for (const task of tasks) {
+    task.cancel('the run has ended');
+    task.addDoneCallback(() => report(task, main));
+  }
+  return gather(tasks, { returnExceptions: true });
+}
+
+/** Nobody else will look at the error of a clean-up. */
+function report(task: Task<unknown>, main: Task<unknown>): void {
+  const failure = task.cancelled() ? undefined : failureOf(task);
+  if (failure === undefined || task === main) return;
+  const message = `${task.name} failed when it was cancelled at the end of the run`;
+  task.reactor.futures.report(failure.error, { message, source: 'task' });
+}
