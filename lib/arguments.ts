@@ -48,3 +48,10 @@ export function milliseconds(timeout: number | null | undefined): number {
   if (Number.isNaN(timeout)) throw outOfRange('timeout', 'a number of milliseconds', timeout);
   return timeout > 0 ? timeout : 0;
 }
+
+/** A time or a duration. */
+export function finite(value: number, name: string): number {
+  if (typeof value !== 'number') throw invalidType(name, 'a number of milliseconds', value);
+  if (!Number.isFinite(value)) throw outOfRange(name, 'a finite number of milliseconds', value);
+  return value;
+}

@@ -34,6 +34,14 @@ const unseen = new FinalizationRegistry<Unseen>(({ error, report }) =>
   report(error, { message: 'nobody looked at the exception of a future', source: 'callback' }),
 );
 
+/**
+ * Until its stack is written out, an error holds the objects that were at work where it was thrown. The future is among
+ * them where it belongs to a task, and would never be garbage.
+ */
+function releaseFrames(error: unknown): void {
+  if (error instanceof Error) String(error.stack);
+}
+
 interface DoneCallback<T> {
   readonly callback: (future: Future<T>) => void;
   readonly scheduled: Callback<[Future<T>]>;
@@ -121,11 +129,25 @@ export class Future<T> implements PromiseLike<T> {
     this.#finish('fulfilled');
   }
 
+  /** @internal The same from a callback of the reactor, which calls those who wait in the same iteration. */
+  deliver(value: T): void {
+    this.#checkPending('a result');
+    this.#value = value;
+    this.#finish('fulfilled', (callback) => {
+      try {
+        callback.run();
+      } catch (error) {
+        this.#owner.report(error, { message: 'a done callback of a future threw', source: 'callback' });
+      }
+    });
+  }
+
   /** @throws StateError `ERR_INVALID_STATE`: it is done. */
   setException(error: unknown): void {
     this.#checkPending('an exception');
     this.#error = error;
     if (this.#promise === null && this.#callbacks.length === 0) {
+      releaseFrames(error);
       unseen.register(this, { error, report: this.#owner.report }, this);
     }
     this.#finish('failed');
@@ -242,13 +264,16 @@ export class Future<T> implements PromiseLike<T> {
     throw new StateError('ERR_INVALID_STATE', `the future takes ${what} no more: it is ${this.#state}`);
   }
 
-  #finish(state: 'fulfilled' | 'failed' | 'cancelled'): void {
+  #finish(
+    state: 'fulfilled' | 'failed' | 'cancelled',
+    call: (callback: Runnable) => void = this.#owner.enqueue,
+  ): void {
     this.#state = state;
     this.#onCancel = null;
     const callbacks = this.#callbacks;
     this.#callbacks = [];
     if (callbacks.length > 1) this.#onReturn = null;
-    for (const { scheduled } of callbacks) this.#owner.enqueue(scheduled);
+    for (const { scheduled } of callbacks) call(scheduled);
     this.#settle?.();
     this.#settle = null;
   }

@@ -1,7 +1,7 @@
 /** A single-threaded reactor over one selector. */
-import { checkFunction, checkObject, checkSignal, milliseconds, NO_LIMIT } from '../arguments.js';
+import { checkFunction, checkObject, checkSignal, finite, milliseconds, NO_LIMIT } from '../arguments.js';
 import type { FileLike } from '../files.js';
-import { invalidType, outOfRange, StateError } from '../native/errors.js';
+import { invalidType, StateError } from '../native/errors.js';
 import type { RegisterOptions } from '../selectors/capabilities.js';
 import { DefaultSelector } from '../selectors/default.js';
 import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
@@ -433,10 +433,4 @@ export class Reactor implements Disposable {
     checkFunction(callback, 'callback');
     this.#loop.watchers.setDirection(file, events, () => callback(...args));
   }
-}
-
-function finite(value: number, name: string): number {
-  if (typeof value !== 'number') throw invalidType(name, 'a number of milliseconds', value);
-  if (!Number.isFinite(value)) throw outOfRange(name, 'a finite number of milliseconds', value);
-  return value;
 }

@@ -14,6 +14,10 @@ export class GeneratorDriver<T> implements Driver {
   readonly #coroutine: Coroutine<T>;
   #awaited: Future<unknown> | null = null;
   #working = false;
+  // Whether what it waits for is being cancelled at this moment.
+  #cancelling = false;
+  // Whether what it waited for was done, but not delivered, when it was cancelled.
+  #dropped = false;
   // Requested, and not thrown into the generator yet.
   #cancellation: CancelledError | null = null;
 
@@ -29,8 +33,22 @@ export class GeneratorDriver<T> implements Driver {
 
   cancel(reason: CancelledError): void {
     this.#cancellation = reason;
-    // What it waits for ends, sooner or later, and wakes it.
-    if (!this.#working) this.#awaited?.cancel(reason.message);
+    const awaited = this.#awaited;
+    if (this.#working || awaited === null) return;
+    if (awaited.done()) {
+      // Its call is under way, and will throw the cancellation, whatever came of it.
+      awaited.giveBack();
+      this.#dropped = true;
+    } else if (this.#cancelling) {
+      // What it waits for waits for this task, and closes a circle: somebody must begin to end.
+      awaited.removeDoneCallback(this.#wake);
+      this.#awaited = null;
+      this.#task.reactor.callSoon(() => this.#next(undefined));
+    } else {
+      this.#cancelling = true;
+      awaited.cancel(reason.message);
+      this.#cancelling = false;
+    }
   }
 
   /** Runs the generator to its next yield. */
@@ -80,6 +98,11 @@ export class GeneratorDriver<T> implements Driver {
 
   readonly #wake = (awaited: Future<unknown>): void => {
     this.#awaited = null;
+    if (this.#dropped) {
+      this.#dropped = false;
+      this.#next(undefined);
+      return;
+    }
     const failure = failureOf(awaited);
     if (failure !== undefined) {
       // The error of a clean-up is not lost, whatever was requested.

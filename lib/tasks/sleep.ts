@@ -1,5 +1,5 @@
 /** Waiting for time to pass. */
-import { checkObject, checkSignal } from '../arguments.js';
+import { checkObject, checkSignal, finite } from '../arguments.js';
 import { currentReactor } from '../reactor/ambient.js';
 import { Future } from '../reactor/future.js';
 
@@ -18,13 +18,15 @@ export function sleep<T = void>(
   checkSignal(signal);
   const reactor = currentReactor();
   const forget = () => {
-    timer.cancel();
+    waiting.cancel();
     signal?.removeEventListener('abort', abort);
   };
-  const timer = reactor.callLater(delay, () => {
+  const end = () => {
     forget();
-    future.setResult(result as T);
-  });
+    future.deliver(result as T);
+  };
+  // After nothing whoever waits goes on in the next iteration.
+  const waiting = finite(delay, 'delay') > 0 ? reactor.callLater(delay, end) : reactor.callSoon(end);
   const future = new Future<T>(reactor.futures, forget);
   const abort = () => {
     forget();
