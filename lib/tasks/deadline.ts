@@ -12,12 +12,14 @@ import { TimeoutError } from './errors.js';
  */
 export class Deadline<T> extends CancelRequest<T> {
   readonly #inner: Future<T>;
+  readonly #onCancel: (reason: CancelledError) => void;
   #timer: TimerHandle | null = null;
   #when = Number.POSITIVE_INFINITY;
   #expired = false;
   #request: { readonly reason: string | undefined } | null = null;
 
-  constructor(inner: Future<T>) {
+  /** @param onCancel - told when `inner` is about to be cancelled. */
+  constructor(inner: Future<T>, onCancel: (reason: CancelledError) => void = () => {}) {
     const { reactor } = inner;
     super(
       reactor.futures,
@@ -25,6 +27,7 @@ export class Deadline<T> extends CancelRequest<T> {
       () => inner.giveBack(),
     );
     this.#inner = inner;
+    this.#onCancel = onCancel;
     inner.addDoneCallback(() => this.#end());
   }
 
@@ -52,11 +55,16 @@ export class Deadline<T> extends CancelRequest<T> {
   #expire(): void {
     if (this.#inner.done()) return;
     this.#expired = true;
-    this.#inner.cancel();
+    this.#cancelInner('the time is over');
   }
 
   #ask(reason: string | undefined): void {
     this.#request = { reason };
+    this.#cancelInner(reason);
+  }
+
+  #cancelInner(reason: string | undefined): void {
+    this.#onCancel(new CancelledError(reason));
     this.#inner.cancel(reason);
   }
 

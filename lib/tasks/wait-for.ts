@@ -71,7 +71,7 @@ export function timeout<T>(
         signal.addEventListener('abort', () => controller.abort(signal.reason));
         return (work as (scope: TimeoutScope) => Promise<T>)(scope);
       });
-  const deadline = new Deadline(task);
+  const deadline = new Deadline(task, (reason) => controller.abort(reason));
   deadline.reschedule(limit);
   return deadline;
 }
