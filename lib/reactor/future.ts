@@ -42,6 +42,19 @@ function releaseFrames(error: unknown): void {
   if (error instanceof Error) String(error.stack);
 }
 
+type Executor<T> = ConstructorParameters<typeof Promise<T>>[0];
+
+// What settles the promise that was made last: one function for all of them, and no closure for each.
+const captured = {
+  resolve: (_value: unknown): void => {},
+  reject: (_error: unknown): void => {},
+};
+
+function capture(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
+  captured.resolve = resolve;
+  captured.reject = reject;
+}
+
 interface DoneCallback<T> {
   readonly callback: (future: Future<T>) => void;
   readonly scheduled: Callback<[Future<T>]>;
@@ -53,16 +66,19 @@ interface DoneCallback<T> {
  * An exception that nobody looked at, by `result`, `exception`, `then` or a done callback, is reported once to the
  * reactor's `onError` when the future is collected as garbage.
  */
-export class Future<T> implements PromiseLike<T> {
+export class Future<out T> implements PromiseLike<T> {
   readonly #owner: FutureOwner;
   #state: 'pending' | 'fulfilled' | 'failed' | 'cancelled' = 'pending';
-  #value: T | undefined;
-  #error: unknown;
-  #callbacks: DoneCallback<T>[] = [];
+  // The result, or the exception.
+  #outcome: unknown;
+  // Most have none or one, or are awaited: nothing is made before it is needed.
+  #callbacks: DoneCallback<T>[] | null = null;
   #promise: Promise<T> | null = null;
-  #settle: (() => void) | null = null;
+  // These, and `#onReturn`, take a T; if they said so, a Future<string> were no Future<unknown>.
+  #resolve: ((value: never) => void) | null = null;
+  #reject: ((error: unknown) => void) | null = null;
   #onCancel: (() => void) | null;
-  // Gone once somebody has seen the result. It takes a T; said so, a Future<string> were no Future<unknown>.
+  // Gone once somebody has seen the result.
   #onReturn: ((value: never) => void) | null;
 
   /**
@@ -107,8 +123,8 @@ export class Future<T> implements PromiseLike<T> {
    */
   result(): T {
     this.#look();
-    if (this.#state === 'fulfilled') return this.#value as T;
-    throw this.#error;
+    if (this.#state === 'fulfilled') return this.#outcome as T;
+    throw this.#outcome;
   }
 
   /**
@@ -118,21 +134,21 @@ export class Future<T> implements PromiseLike<T> {
    */
   exception(): unknown {
     this.#look();
-    if (this.#state === 'cancelled') throw this.#error;
-    return this.#state === 'failed' ? this.#error : null;
+    if (this.#state === 'cancelled') throw this.#outcome;
+    return this.#state === 'failed' ? this.#outcome : null;
   }
 
   /** @throws StateError `ERR_INVALID_STATE`: it is done. */
   setResult(value: T): void {
     this.#checkPending('a result');
-    this.#value = value;
+    this.#outcome = value;
     this.#finish('fulfilled');
   }
 
   /** @internal The same from a callback of the reactor, which calls those who wait in the same iteration. */
   deliver(value: T): void {
     this.#checkPending('a result');
-    this.#value = value;
+    this.#outcome = value;
     this.#finish('fulfilled', (callback) => {
       try {
         callback.run();
@@ -145,8 +161,8 @@ export class Future<T> implements PromiseLike<T> {
   /** @throws StateError `ERR_INVALID_STATE`: it is done. */
   setException(error: unknown): void {
     this.#checkPending('an exception');
-    this.#error = error;
-    if (this.#promise === null && this.#callbacks.length === 0) {
+    this.#outcome = error;
+    if (this.#promise === null && this.#callbacks === null) {
       releaseFrames(error);
       unseen.register(this, { error, report: this.#owner.report }, this);
     }
@@ -162,7 +178,7 @@ export class Future<T> implements PromiseLike<T> {
   cancel(reason?: string): boolean {
     if (reason !== undefined && typeof reason !== 'string') throw invalidType('reason', 'a string', reason);
     if (this.#state !== 'pending') return false;
-    this.#error = new CancelledError(reason);
+    this.#outcome = new CancelledError(reason);
     const onCancel = this.#onCancel;
     this.#finish('cancelled');
     onCancel?.();
@@ -171,7 +187,7 @@ export class Future<T> implements PromiseLike<T> {
 
   /** @internal The result, for a future that passes it on, and may yet give it back. There is one. */
   passOn(): T {
-    return this.#value as T;
+    return this.#outcome as T;
   }
 
   /**
@@ -181,12 +197,11 @@ export class Future<T> implements PromiseLike<T> {
   giveBack(): void {
     const onReturn = this.#onReturn;
     if (this.#state !== 'fulfilled' || onReturn === null) return;
-    const value = this.#value;
-    this.#value = undefined;
+    const value = this.#outcome as T;
     this.#state = 'cancelled';
-    this.#error = new CancelledError();
+    this.#outcome = new CancelledError();
     this.#onReturn = null;
-    (onReturn as (value: T | undefined) => void)(value);
+    (onReturn as (value: T) => void)(value);
   }
 
   /** Has the reactor call back, in the order of adding, once this is done; soon, where it is. */
@@ -194,7 +209,8 @@ export class Future<T> implements PromiseLike<T> {
     checkFunction(callback, 'callback');
     const scheduled = new Callback<[Future<T>]>(callback, [this]);
     if (this.#state === 'pending') {
-      this.#callbacks.push({ callback, scheduled });
+      if (this.#callbacks === null) this.#callbacks = [{ callback, scheduled }];
+      else this.#callbacks.push({ callback, scheduled });
       return;
     }
     unseen.unregister(this);
@@ -203,9 +219,10 @@ export class Future<T> implements PromiseLike<T> {
 
   /** @returns how many were removed. */
   removeDoneCallback(callback: (future: Future<T>) => void): number {
-    const before = this.#callbacks.length;
-    this.#callbacks = this.#callbacks.filter((added) => added.callback !== callback);
-    return before - this.#callbacks.length;
+    const before = this.#callbacks ?? [];
+    const after = before.filter((added) => added.callback !== callback);
+    this.#callbacks = after.length > 0 ? after : null;
+    return before.length - after.length;
   }
 
   /**
@@ -235,22 +252,13 @@ export class Future<T> implements PromiseLike<T> {
   #makePromise(): Promise<T> {
     unseen.unregister(this);
     this.#onReturn = null;
-    const { promises } = this.#owner;
-    if (this.#state === 'pending') promises.begin();
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        if (this.#state === 'fulfilled') resolve(this.#value as T);
-        else reject(this.#error);
-      };
-      if (this.#state !== 'pending') {
-        settle();
-        return;
-      }
-      this.#settle = () => {
-        promises.end();
-        settle();
-      };
-    });
+    if (this.#state === 'fulfilled') return Promise.resolve(this.#outcome as T);
+    if (this.#state !== 'pending') return Promise.reject(this.#outcome);
+    this.#owner.promises.begin();
+    const promise = new Promise<T>(capture as Executor<T>);
+    this.#resolve = captured.resolve;
+    this.#reject = captured.reject;
+    return promise;
   }
 
   #look(): void {
@@ -271,10 +279,17 @@ export class Future<T> implements PromiseLike<T> {
     this.#state = state;
     this.#onCancel = null;
     const callbacks = this.#callbacks;
-    this.#callbacks = [];
-    if (callbacks.length > 1) this.#onReturn = null;
-    for (const { scheduled } of callbacks) call(scheduled);
-    this.#settle?.();
-    this.#settle = null;
+    if (callbacks !== null) {
+      this.#callbacks = null;
+      if (callbacks.length > 1) this.#onReturn = null;
+      for (const { scheduled } of callbacks) call(scheduled);
+    }
+    const resolve = this.#resolve;
+    const reject = this.#reject;
+    if (resolve === null || reject === null) return;
+    this.#resolve = this.#reject = null;
+    this.#owner.promises.end();
+    if (state === 'fulfilled') (resolve as (value: T) => void)(this.#outcome as T);
+    else reject(this.#outcome);
   }
 }

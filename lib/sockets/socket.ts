@@ -468,8 +468,9 @@ export class Socket implements Disposable {
   }
 
   #leave(fd: number): void {
-    leaveHolders(fd);
+    // First, so that whoever is told and closes it as well finds it closed.
     this.#fd = -1;
+    leaveHolders(fd);
   }
 }
 

@@ -1,4 +1,5 @@
 /** A connection over a socket that a reactor waits for. */
+import { checkBuffer } from '../buffers.js';
 import { ECANCELED, invalidValue, SystemError } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
 import { type FileWatcher, LOST } from '../reactor/watcher.js';
@@ -7,16 +8,17 @@ import type { Address } from '../sockets/address.js';
 import { WOULD_BLOCK } from '../sockets/exchange.js';
 import type { Socket } from '../sockets/socket.js';
 import type { Protocol } from './protocol.js';
-import { receiveBufferOf } from './receive-buffer.js';
+import { type ReceiveBuffer, receiveBufferOf } from './receive-buffer.js';
 import { Transport, type TransportOwner } from './transport.js';
 import { WriteQueue } from './write-queue.js';
 
+const LENT = 'the buffer that getBuffer() lends';
 /** Buffers received before other connections have their turn. */
 const READS_PER_TURN = 16;
 
 export class SocketTransport extends Transport {
   readonly socket: Socket;
-  readonly #buffer: Buffer;
+  readonly #buffer: ReceiveBuffer;
   readonly #watcher: FileWatcher;
   // Most connections never have to wait for the kernel.
   #queue: WriteQueue | null = null;
@@ -162,8 +164,10 @@ export class SocketTransport extends Transport {
   /** Receives once. @returns whether there may be more. */
   #receive(): boolean {
     const { protocol } = this;
-    const buffer = protocol.getBuffer === undefined ? this.#buffer : this.#lent(protocol);
-    if (buffer === null) return false;
+    const lent = protocol.getBuffer === undefined ? null : this.#lent(protocol);
+    // It may have ended the connection, or want to wait.
+    if (lent === undefined || !this.#wantsData || this.socket.closed) return false;
+    const buffer = lent ?? this.#buffer.memory;
     let length: number;
     try {
       length = this.socket.recv(buffer);
@@ -178,23 +182,25 @@ export class SocketTransport extends Transport {
     }
     this.received += length;
     try {
-      if (buffer === this.#buffer) protocol.dataReceived?.(this.#buffer.subarray(0, length));
+      if (lent === null) protocol.dataReceived?.(this.#buffer.first(length));
       else protocol.bufferUpdated?.(length);
     } catch (error) {
-      this.fatal(error, buffer === this.#buffer ? 'dataReceived' : 'bufferUpdated');
+      this.fatal(error, lent === null ? 'dataReceived' : 'bufferUpdated');
       return false;
     }
     return length === buffer.length;
   }
 
-  #lent(protocol: Protocol): Uint8Array | null {
+  /** The protocol's own buffer; `undefined`: it lends none that could be used, and was told. */
+  #lent(protocol: Protocol): Uint8Array | undefined {
     try {
-      const buffer = protocol.getBuffer?.(this.#buffer.length);
-      if (buffer instanceof Uint8Array && buffer.length > 0) return buffer;
-      throw invalidValue('the buffer that getBuffer() lends', 'a Uint8Array of one byte at least', buffer);
+      const buffer = protocol.getBuffer?.(this.#buffer.memory.length) as Uint8Array;
+      checkBuffer(buffer, LENT);
+      if (buffer.length === 0) throw invalidValue(LENT, 'of one byte at least', buffer);
+      return buffer;
     } catch (error) {
       this.fatal(error, 'getBuffer');
-      return null;
+      return undefined;
     }
   }
 

@@ -184,15 +184,17 @@ export abstract class Transport {
 
   /** Less is buffered than before. */
   protected afterSend(): void {
+    if (this.writeBufferSize === 0) {
+      const flushing = this.#flushing ?? [];
+      this.#flushing = null;
+      for (const future of flushing) future.setResult();
+    }
     if (this.#full && this.writeBufferSize <= this.#low) {
       this.#full = false;
+      // It may write, close or abort.
       this.#tell('resumeWriting');
     }
-    if (this.writeBufferSize > 0) return;
-    const flushing = this.#flushing;
-    this.#flushing = null;
-    if (flushing !== null) for (const future of flushing) future.setResult();
-    if (this.state === 'closing') this.#end(null);
+    if (this.state === 'closing' && this.writeBufferSize === 0) this.#end(null);
   }
 
   /** The connection has failed. */
@@ -268,6 +270,7 @@ export abstract class Transport {
 
   /** The protocol is told in an iteration of its own; by a reactor that has none any more, now. */
   #end(error: Error | null): void {
+    if (this.#losing) return;
     this.#losing = true;
     this.#error = error;
     if (error !== null) this.#unsent = error;
@@ -278,8 +281,11 @@ export abstract class Transport {
     this.#flushing = null;
     this.stop();
     for (const future of flushing) if (this.#unsent !== null) future.setException(this.#unsent);
-    if (this.reactor.state === 'closed' || this.reactor.selector.closed) this.tellLost();
-    else this.inContext(() => this.reactor.callSoon(() => this.tellLost()));
+    const { reactor } = this;
+    this.inContext(() => {
+      if (reactor.state === 'closed' || reactor.selector.closed) this.tellLost();
+      else reactor.callSoon(() => this.tellLost());
+    });
   }
 
   #forget(future: Future<void>): void {
