@@ -1,9 +1,10 @@
 /**
- * Measures echo servers on `selector.dispatch` and on reactor watchers beside the same loop in C and beside node:net,
- * and what descriptors that are merely registered cost a wait.
+ * Measures echo servers on `selector.dispatch`, on reactor watchers, on transports and on streams beside the same loop in
+ * C, beside node:net and uvloop; what descriptors that are merely registered cost a wait; and what a connection that is
+ * merely open costs in memory.
  *
  *   npm run bench:echo -- [--connections 64] [--size 1024] [--seconds 0.15] [--warmup 2] [--rounds 101]
- *                         [--backend epoll]… [--idle 10]… [--out FILE.json]
+ *                         [--backend epoll]… [--idle 10]… [--open 10000] [--out FILE.json]
  *
  * Each server is a process of its own on one core, each meets the same load generator on another: a closed loop that
  * verifies every byte. They take short turns, so that all meet the same disturbances of a shared machine; a result is
@@ -16,6 +17,7 @@ import { parseArgs } from 'node:util';
 import { selectorBackends } from '../dist/lib/index.js';
 import { echoRivals, measureEcho } from './cells/echo.mjs';
 import { measureIdle } from './cells/idle.mjs';
+import { measureMemory } from './cells/memory.mjs';
 import { measureRoundTrip, roundTripRivals } from './cells/round-trip.mjs';
 import { C_LOOP } from './cells/servers.mjs';
 import { Attempts } from './support/attempts.mjs';
@@ -32,6 +34,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '101' },
     backend: { type: 'string', multiple: true },
     idle: { type: 'string', multiple: true, default: ['10', '1000', '9000'] },
+    open: { type: 'string', default: '10000' },
     out: { type: 'string' },
   },
 });
@@ -69,13 +72,16 @@ console.log(`${roundTrip.text}\n`);
 // Each round of these is a new process, and the median of several samples already.
 const few = { rounds: Math.min(rounds, 5), cores };
 const idle = await measureIdle(options.backend ?? selectorBackends(), options.idle, few, attempts);
-console.log(idle.text);
+console.log(`${idle.text}\n`);
+const memory = await measureMemory({ ...few, connections: positive('open', options.open) }, attempts);
+console.log(memory.text);
 
 if (options.out !== undefined) {
   const measured = {
     echo: Object.fromEntries(echo.samples),
     roundTrip: Object.fromEntries(roundTrip.samples),
     idle: idle.cells,
+    memory: Object.fromEntries(memory.samples),
     failures: Object.fromEntries(attempts.failures),
   };
   writeFileSync(options.out, `${JSON.stringify({ machine, cores, options, ...measured }, null, 2)}\n`);

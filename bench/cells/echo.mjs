@@ -8,8 +8,11 @@ import {
   measureServers,
   NODE_NET,
   netRival,
+  protocolRival,
   serversTable,
   serverVerdicts,
+  streamsRival,
+  uvloopRival,
   watchersRival,
 } from './servers.mjs';
 
@@ -25,6 +28,12 @@ const TARGETS = [
   { ours: 'watchers, blocking', rival: NODE_NET, ratio: 0.76 },
   { ours: 'watchers, hosted', rival: C_LOOP, ratio: 1.1 },
   { ours: 'watchers, hosted', rival: NODE_NET, ratio: 0.78 },
+  { ours: 'protocol, hosted', rival: C_LOOP, ratio: 1.15 },
+  { ours: 'protocol, hosted', rival: NODE_NET, ratio: 0.82 },
+  { ours: 'protocol, hosted', rival: 'uvloop, protocol', ratio: 1 },
+  { ours: 'streams, hosted', rival: C_LOOP, ratio: 1.3 },
+  { ours: 'streams, hosted', rival: NODE_NET, ratio: 0.92 },
+  { ours: 'streams, hosted', rival: 'uvloop, streams', ratio: 1 },
 ];
 
 /**
@@ -38,7 +47,11 @@ export function echoRivals({ connections }, chosen) {
     ...backends.map(dispatchRival),
     watchersRival('blocking'),
     watchersRival('hosted'),
+    protocolRival,
+    streamsRival,
     netRival,
+    uvloopRival('protocol'),
+    uvloopRival('streams'),
   ];
 }
 

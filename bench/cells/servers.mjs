@@ -3,13 +3,15 @@ import { fileURLToPath } from 'node:url';
 import { C_SERVER, LOAD } from '../support/baseline.mjs';
 import { notMeasured, shown, twoDigits, verdict } from '../support/figures.mjs';
 import { measure, startServer } from '../support/programs.mjs';
+import { uvloopCommand } from '../support/python.mjs';
 import { ratioOf, spreadOf } from '../support/statistics.mjs';
 import { table } from '../support/table.mjs';
 
 /**
  * @typedef {object} Rival
  * @property {string} name
- * @property {string[]} command
+ * @property {string[] | null} command - `null`: it is not installed.
+ * @property {string} [install] - how it would be.
  */
 /** @typedef {Record<string, number>} Sample - one line of bench/baseline/echo-load.c. */
 /** @typedef {Map<string, Sample[]>} Samples - by name, a sample for each round. */
@@ -56,6 +58,19 @@ export const watchersRival = (mode) => ({
 });
 
 /** @type {Rival} */
+export const protocolRival = { name: 'protocol, hosted', command: serverOf('protocol.mjs') };
+
+/** @type {Rival} */
+export const streamsRival = { name: 'streams, hosted', command: serverOf('streams.mjs') };
+
+/** @type {(layer: 'protocol' | 'streams') => Rival} */
+export const uvloopRival = (layer) => ({
+  name: `uvloop, ${layer}`,
+  command: uvloopCommand(layer),
+  install: 'python3-uvloop of Debian',
+});
+
+/** @type {Rival} */
 export const cRival = { name: C_LOOP, command: [C_SERVER] };
 
 /** @type {Rival} */
@@ -78,8 +93,12 @@ export async function measureServers(rivals, load, attempts) {
   /** @type {Map<string, import('../support/programs.mjs').Server>} */
   const servers = new Map();
   try {
-    for (const { name, command } of rivals) {
+    for (const { name, command, install } of rivals) {
       samples.set(name, []);
+      if (command === null) {
+        attempts.failures.set(name, `not installed: ${install}`);
+        continue;
+      }
       const server = await attempts.attempt(name, () => startServer(command, cores?.[0]));
       if (server !== undefined) servers.set(name, server);
     }

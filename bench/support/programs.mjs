@@ -53,6 +53,7 @@ export async function measure(command, core, seconds = 0) {
  * @typedef {object} Server
  * @property {number} port
  * @property {number} pid
+ * @property {() => Promise<void>} collect - its garbage: of a server with ./collect.mjs.
  * @property {() => Promise<void>} stop
  */
 
@@ -73,11 +74,19 @@ export async function startServer(command, core) {
     clearTimeout(timer);
   };
   try {
-    return { port: await portOf(child, command), pid: child.pid ?? 0, stop };
+    return { port: await portOf(child, command), pid: child.pid ?? 0, collect: () => collect(child), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** @param {ReturnType<typeof start>} child */
+async function collect(child) {
+  const patience = AbortSignal.timeout(PATIENCE);
+  child.kill('SIGUSR2');
+  for (let output = ''; !output.includes('collected'); )
+    [output] = await once(child.stdout, 'data', { signal: patience });
 }
 
 /**

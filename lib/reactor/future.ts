@@ -55,9 +55,10 @@ function capture(resolve: (value: unknown) => void, reject: (error: unknown) => 
   captured.reject = reject;
 }
 
-interface DoneCallback<T> {
-  readonly callback: (future: Future<T>) => void;
-  readonly scheduled: Callback<[Future<T>]>;
+/** Somebody who waits, for a future of his type. */
+interface DoneCallback {
+  readonly callback: (future: never) => void;
+  readonly scheduled: Runnable;
 }
 
 /**
@@ -72,7 +73,7 @@ export class Future<out T> implements PromiseLike<T> {
   // The result, or the exception.
   #outcome: unknown;
   // Most have none or one, or are awaited: nothing is made before it is needed.
-  #callbacks: DoneCallback<T>[] | null = null;
+  #callbacks: DoneCallback[] | null = null;
   #promise: Promise<T> | null = null;
   // These, and `#onReturn`, take a T; if they said so, a Future<string> were no Future<unknown>.
   #resolve: ((value: never) => void) | null = null;
