@@ -69,7 +69,9 @@ export class WatchedFile {
 
   /** Adds a watcher, in place of another. */
   add(watcher: FileWatcher, replaced?: FileWatcher): void {
-    this.#watchers = [...this.#watchers.filter((other) => other !== replaced), watcher];
+    const others = this.#watchers.filter((other) => other !== replaced);
+    // Most have one, for which a spread would make room for seventeen.
+    this.#watchers = others.length === 0 ? [watcher] : [...others, watcher];
     if (replaced !== undefined) this.#retire(replaced);
     this.owner.live(1);
     this.owner.changed(this);

@@ -37,8 +37,10 @@ export type WatcherCallback = (events: number, watcher: Watcher) => void;
 export interface WatcherKind {
   /** Set by `addReader` or `addWriter`, which replace it. */
   readonly replaceable?: boolean;
+  /** What the callback is called on: whoever has many watchers makes no closure for each. */
+  readonly receiver?: object;
   /** Told that the descriptor was closed by its owner. */
-  readonly onLost?: () => void;
+  onLost?(): void;
 }
 
 /** A watcher as its file sees it; the callback runs in the asynchronous context in which it was set. */
@@ -150,7 +152,7 @@ export class FileWatcher extends AsyncResource implements Watcher {
   #call(events: number): void {
     this.#calling = true;
     try {
-      const returned: unknown = this.runInAsyncScope(this.#callback, undefined, events, this);
+      const returned: unknown = this.runInAsyncScope(this.#callback, this.kind.receiver, events, this);
       if (returned !== undefined) checkReturned(returned);
     } finally {
       this.#calling = false;

@@ -2,7 +2,7 @@
 import { checkBuffer } from '../buffers.js';
 import { ECANCELED, invalidValue, SystemError } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
-import { type FileWatcher, LOST } from '../reactor/watcher.js';
+import { type FileWatcher, LOST, type WatcherKind } from '../reactor/watcher.js';
 import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
 import type { Address } from '../sockets/address.js';
 import { WOULD_BLOCK } from '../sockets/exchange.js';
@@ -12,11 +12,13 @@ import { type ReceiveBuffer, receiveBufferOf } from './receive-buffer.js';
 import { Transport, type TransportOwner } from './transport.js';
 import { WriteQueue } from './write-queue.js';
 
+/** As many full buffers as the kernel may hold for a connection, and more: a peer that sends for ever is not heard out. */
+const MOST_RESTS = 128;
 const LENT = 'the buffer that getBuffer() lends';
 /** Buffers received before other connections have their turn. */
 const READS_PER_TURN = 16;
 
-export class SocketTransport extends Transport {
+export class SocketTransport extends Transport implements WatcherKind {
   readonly socket: Socket;
   readonly #buffer: ReceiveBuffer;
   readonly #watcher: FileWatcher;
@@ -50,9 +52,7 @@ export class SocketTransport extends Transport {
     super(reactor, protocol, owner);
     this.socket = socket;
     this.#buffer = receiveBufferOf(reactor);
-    this.#watcher = reactor.watchers.watch(socket, EVENT_READ, this.#serve, undefined, {
-      onLost: this.#onLost,
-    });
+    this.#watcher = reactor.watchers.watch(socket, EVENT_READ, this.serve, undefined, this);
   }
 
   get localAddress(): Address {
@@ -137,32 +137,46 @@ export class SocketTransport extends Transport {
 
   /** The peer may have sent something before it went: a server's answer to a request that it did not want whole. */
   protected override deliverRest(): void {
-    while (this.#wantsData && !this.#atEnd && !this.socket.closed && this.#receive());
+    for (let reads = 0; reads < MOST_RESTS && this.#wantsData && !this.#atEnd; reads++) {
+      if (this.socket.closed || !this.#receive(true)) return;
+    }
   }
 
   protected override inContext(action: () => void): void {
     this.#watcher.runInAsyncScope(action);
   }
 
-  readonly #serve = (events: number): void => {
+  /** @internal Its watcher calls it on this. */
+  get receiver(): this {
+    return this;
+  }
+
+  /** @internal The socket is ready. */
+  serve(events: number): void {
     if ((events & EVENT_WRITE) !== 0 && this.writeBufferSize > 0) this.#flush();
     if ((events & EVENT_READ) === 0) return;
     for (let reads = 0; reads < READS_PER_TURN; reads++) {
       if (!this.#wantsData || this.#atEnd || this.losing || !this.#receive()) return;
     }
-  };
+  }
 
-  readonly #onLost = (): void => {
+  /** @internal The socket was closed by others, or the reactor was. */
+  onLost(): void {
     if (this.losing) {
       // The reactor is closed, and was to tell.
-      if (this.reactor.state === 'closed') this.tellLost();
+      if (this.reactor.state === 'closed') this.inContext(() => this.tellLost());
       return;
     }
     this.abort(new SystemError(-ECANCELED, 'recv', { hint: LOST }));
-  };
+  }
 
-  /** Receives once. @returns whether there may be more. */
-  #receive(): boolean {
+  /**
+   * Receives once.
+   *
+   * @param rest - whether nobody will say that there is more: what comes in pieces is not all in one.
+   * @returns whether there may be more.
+   */
+  #receive(rest = false): boolean {
     const { protocol } = this;
     const lent = protocol.getBuffer === undefined ? null : this.#lent(protocol);
     // It may have ended the connection, or want to wait.
@@ -188,7 +202,7 @@ export class SocketTransport extends Transport {
       this.fatal(error, lent === null ? 'dataReceived' : 'bufferUpdated');
       return false;
     }
-    return length === buffer.length;
+    return rest || length === buffer.length;
   }
 
   /** The protocol's own buffer; `undefined`: it lends none that could be used, and was told. */
@@ -220,11 +234,14 @@ export class SocketTransport extends Transport {
   #flush(): void {
     const queue = this.#queue;
     if (queue === null) return;
+    const before = queue.size;
     try {
-      this.sent += queue.send(this.socket);
+      queue.send(this.socket);
     } catch (error) {
       this.#failed(error);
       return;
+    } finally {
+      this.sent += before - queue.size;
     }
     if (queue.size === 0) {
       this.#wait();
@@ -259,7 +276,8 @@ export class SocketTransport extends Transport {
     try {
       this.socket.shutdown('write');
     } catch (error) {
-      this.#failed(error);
+      // Not connected any more: why says more.
+      this.#failed(this.socket.takeError() ?? error);
     }
   }
 

@@ -11,6 +11,12 @@ import { checkProtocol, type Protocol } from './protocol.js';
 const HIGH = 64 * 1024;
 const LOW = 16 * 1024;
 
+/** Somebody who waits until so many bytes were sent. */
+interface Flush {
+  readonly future: Future<void>;
+  readonly bytes: number;
+}
+
 /** Whoever keeps account of connections: a server. */
 export interface TransportOwner {
   /** A connection has ended, and its socket is closed. */
@@ -41,7 +47,7 @@ export abstract class Transport {
   #unsent: Error | null = null;
   // Whether connectionLost is to be called, or was.
   #losing = false;
-  #flushing: Future<void>[] | null = null;
+  #flushing: Flush[] | null = null;
 
   protected constructor(reactor: Reactor, protocol: Protocol, owner: TransportOwner | null) {
     checkProtocol(protocol);
@@ -125,7 +131,7 @@ export abstract class Transport {
   abstract writeEof(): void;
 
   /**
-   * Waits until everything that was written has been handed to the kernel.
+   * Waits until everything that was written before has been handed to the kernel.
    *
    * @throws (rejects) the error by which the connection was lost. StateError `ERR_CLOSED`: it was aborted.
    */
@@ -135,7 +141,7 @@ export abstract class Transport {
     else if (this.writeBufferSize === 0) future.setResult();
     else {
       this.#flushing ??= [];
-      this.#flushing.push(future);
+      this.#flushing.push({ future, bytes: this.sent + this.writeBufferSize });
     }
     return future;
   }
@@ -184,11 +190,10 @@ export abstract class Transport {
 
   /** Less is buffered than before. */
   protected afterSend(): void {
-    if (this.writeBufferSize === 0) {
-      const flushing = this.#flushing ?? [];
-      this.#flushing = null;
-      for (const future of flushing) future.setResult();
-    }
+    const flushing = this.#flushing ?? [];
+    const unsent = flushing.filter(({ bytes }) => bytes > this.sent);
+    this.#flushing = unsent.length > 0 ? unsent : null;
+    for (const { future, bytes } of flushing) if (bytes <= this.sent) future.setResult();
     if (this.#full && this.writeBufferSize <= this.#low) {
       this.#full = false;
       // It may write, close or abort.
@@ -280,7 +285,7 @@ export abstract class Transport {
     const flushing = this.#flushing ?? [];
     this.#flushing = null;
     this.stop();
-    for (const future of flushing) if (this.#unsent !== null) future.setException(this.#unsent);
+    for (const { future } of flushing) if (this.#unsent !== null) future.setException(this.#unsent);
     const { reactor } = this;
     this.inContext(() => {
       if (reactor.state === 'closed' || reactor.selector.closed) this.tellLost();
@@ -289,6 +294,6 @@ export abstract class Transport {
   }
 
   #forget(future: Future<void>): void {
-    this.#flushing = this.#flushing?.filter((other) => other !== future) ?? null;
+    this.#flushing = this.#flushing?.filter((other) => other.future !== future) ?? null;
   }
 }

@@ -30,18 +30,15 @@ export class WriteQueue {
   /**
    * Hands over what the kernel takes at once.
    *
-   * @returns how many bytes.
    * @throws SystemError: of send(2).
    */
-  send(socket: Socket): number {
-    const before = this.#size;
+  send(socket: Socket): void {
     for (let calls = 0; calls < CALLS_PER_TURN && this.#size > 0; calls++) {
       const batch = this.#chunks.slice(this.#head, this.#head + CHUNKS_PER_CALL);
       const sent = socket.sendv(batch);
-      if (sent === WOULD_BLOCK) break;
+      if (sent === WOULD_BLOCK) return;
       this.#drop(sent);
     }
-    return before - this.#size;
   }
 
   clear(): void {
