@@ -1,0 +1,24 @@
+/** Programs of others that a test calls: where one is missing the test is skipped, but not in CI. */
+import { execFileSync } from 'node:child_process';
+
+/** Set by .ci/run, which installs them. */
+const REQUIRED = process.env['IOMUX_TEST_TOOLS'] === 'required';
+
+function succeeds(command: string, args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether tests that call a program are to run: `describe.runIf(hasTool('wrk'))`. */
+export function hasTool(name: 'curl' | 'wrk' | 'openssl'): boolean {
+  return REQUIRED || succeeds('sh', ['-c', `command -v ${name}`]);
+}
+
+/** The same for uvloop, which benchmarks are compared with. */
+export function hasUvloop(): boolean {
+  return REQUIRED || ['python3', '/usr/bin/python3'].some((python) => succeeds(python, ['-c', 'import uvloop']));
+}
