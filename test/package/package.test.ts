@@ -1,12 +1,21 @@
 /** What users install: packed, unpacked into an empty folder without running a script, and used. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+/** Something of each. */
+const ENTRIES = {
+  iomux: ['Reactor', 'Socket', 'DefaultSelector'],
+  'iomux/tasks': ['createTask', 'run', 'TaskGroup', 'Task'],
+  'iomux/sync': ['Lock', 'Queue', 'Barrier'],
+  'iomux/streams': ['openConnection', 'createServer', 'StreamReader', 'toDuplex', 'createSubprocess'],
+  'iomux/executors': ['ThreadPoolExecutor', 'ProcessPoolExecutor', 'Executor'],
+};
+
 let folder: string;
 let tarball: string;
 let app: string;
@@ -97,6 +106,52 @@ describe('the package', () => {
     ).toBe('function true');
   });
 
+  it.each(Object.entries(ENTRIES))('has the entry %s, to import and to require', (entry, names) => {
+    expect(
+      program(
+        'entry.mjs',
+        `import { createRequire } from 'node:module';
+         import * as imported from '${entry}';
+         const required = createRequire(import.meta.url)('${entry}');
+         for (const name of ${JSON.stringify(names)}) {
+           if (typeof imported[name] !== 'function' || imported[name] !== required[name]) console.log(name);
+         }
+         console.log('seen');`,
+      ),
+    ).toBe('seen');
+  });
+
+  it('runs tasks over streams of the package, and its executors by the tinypool beside it', () => {
+    const text = `import { ThreadPoolExecutor } from 'iomux/executors';
+      import { openConnection, startServer } from 'iomux/streams';
+      import { Semaphore } from 'iomux/sync';
+      import { run } from 'iomux/tasks';
+      await run(async () => {
+        const server = await startServer(
+          async ({ reader, writer }) => void writer.write(await reader.readAll()),
+          { address: '127.0.0.1', port: 0 },
+        );
+        const release = await new Semaphore(1).acquire();
+        const { reader, writer } = await openConnection(server.addresses[0]);
+        writer.write('echo');
+        writer.writeEof();
+        console.log(String(await reader.readAll()));
+        release.release();
+        await writer.close();
+        server.close();
+        const executor = new ThreadPoolExecutor({ maxWorkers: 1 });
+        try {
+          console.log(await executor.submit('node:path', 'basename', '/some/where'));
+        } catch ({ code, message }) {
+          console.log(code, /npm install tinypool/.test(message));
+        }
+        await executor.shutdown();
+      });`;
+    expect(program('layers.mjs', text)).toBe('echo\nERR_UNSUPPORTED true');
+    cpSync(join(root, 'node_modules/tinypool'), join(app, 'node_modules/tinypool'), { recursive: true });
+    expect(program('layers.mjs', text)).toBe('echo\nwhere');
+  });
+
   it('resolves its types in a strict TypeScript program', () => {
     writeFileSync(
       join(app, 'types.ts'),
@@ -105,7 +160,25 @@ describe('the package', () => {
        const key: SelectorKey<string> = selector.register(new Socket(), EVENT_READ, 'data');
        // @ts-expect-error the data is a string
        const number: number = key.data;
-       void number;`,
+       void number;
+       import { ThreadPoolExecutor } from 'iomux/executors';
+       import { type Connection, openConnection, type Protocol, type Server, startServer } from 'iomux/streams';
+       import { Lock, Queue } from 'iomux/sync';
+       import { type Coroutine, createTask, gather, value } from 'iomux/tasks';
+       function* work(): Coroutine<number> {
+         const { reader }: Connection = yield* value(openConnection({ path: '/nowhere' }));
+         const line: string | null = yield* value(reader.readLine());
+         const [one, two] = yield* value(gather([new Queue<string>().get(), new Lock().acquire()]));
+         two.release();
+         return (line ?? one).length;
+       }
+       const result: PromiseLike<number> = createTask(work);
+       const server: PromiseLike<Server> = startServer(async () => {}, { address: '::1', port: 0 });
+       const protocol: Protocol = { dataReceived: (data: Buffer) => void data };
+       const submitted: PromiseLike<string> = new ThreadPoolExecutor().submit<string>('node:path', 'basename', '/a');
+       void [result, server, protocol, submitted];
+       // @ts-expect-error an item is a string
+       new Queue<string>().putNowait(1);`,
     );
     const options = [
       '--noEmit',

@@ -101,6 +101,7 @@ describeReactors((setting, open) => {
       const written = fill(transport);
       send(far, 'too late');
       transport.close();
+      transport.resumeReading();
       send(far, 'later still');
       far.shutdown('write');
       await runFor(reactor, setting, MOMENT);

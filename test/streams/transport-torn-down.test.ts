@@ -3,7 +3,7 @@ import { type Reactor, Socket } from 'iomux';
 import type { Transport } from 'iomux/streams';
 import { describe, expect, it } from 'vitest';
 import { SocketTransport } from '../../lib/streams/socket-transport.js';
-import { descriptorCount } from '../support/leaks.js';
+import { descriptorCount, expectNoLeak } from '../support/leaks.js';
 import { drain, send } from '../support/pairs.js';
 import { describeReactors } from '../support/reactors.js';
 import { refusal } from '../support/refusals.js';
@@ -27,6 +27,13 @@ const STATES: Readonly<Record<string, (transport: Transport) => void>> = {
 describeReactors((setting, open) => {
   const ended = (reactor: Reactor, protocol: Recorder) => untilEnded(reactor, setting, protocol);
 
+  /** What the first reactor of a process opens, and leaves open, is not counted. */
+  async function openOnce(): Promise<void> {
+    const first = open();
+    await runFor(first, setting, 1);
+    first.close();
+  }
+
   describe('a reactor that is closed', () => {
     it.each(Object.entries(STATES))(
       'ends a connection that is %s, and closes its socket',
@@ -45,7 +52,7 @@ describeReactors((setting, open) => {
         if (flushed !== null) expect(codeOf(flushed.exception())).toBe('ECANCELED');
         far.close();
         expectOver(transport);
-        expect(descriptorCount()).toBeLessThanOrEqual(before);
+        await expectNoLeak(before);
       },
     );
 
@@ -89,7 +96,8 @@ describeReactors((setting, open) => {
   });
 
   describe('a selector that is closed under its reactor', () => {
-    it('leaves a socket that is closed then to be closed once', () => {
+    it('leaves a socket that is closed then to be closed once', async () => {
+      await openOnce();
       const before = descriptorCount();
       const reactor = open();
       const [near, far] = Socket.pair();
@@ -101,7 +109,7 @@ describeReactors((setting, open) => {
       reactor.close();
       expect(protocol.errors.map(codeOf)).toEqual(['ECANCELED']);
       expectOver(transport);
-      expect(descriptorCount()).toBeLessThanOrEqual(before);
+      await expectNoLeak(before);
     });
 
     it.runIf(setting.mode === 'hosted')('ends the connections of a run in progress', async () => {
