@@ -5,7 +5,7 @@ import { ECANCELED, SystemError } from '../native/errors.js';
 import type { RegisterOptions } from '../selectors/capabilities.js';
 import { uncaught } from './errors.js';
 import { Reactor } from './reactor.js';
-import { hosted, iteratingReactor } from './running.js';
+import { asyncWork, hosted, iteratingReactor } from './running.js';
 import { LOST, type Watcher, type WatcherCallback } from './watcher.js';
 
 let ambient: Reactor | null = null;
@@ -28,6 +28,8 @@ export function defaultReactor(): Reactor {
 export function currentReactor(): Reactor {
   const iterating = iteratingReactor();
   if (iterating !== null) return iterating;
+  const working = asyncWork.getStore()?.reactor;
+  if (working !== undefined && working.state !== 'closed') return working;
   const [...running] = hosted;
   return running.findLast((reactor) => reactor !== ambient) ?? defaultReactor();
 }

@@ -1,7 +1,14 @@
 /** Which reactors this thread runs. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Reactor } from './reactor.js';
 
 let iterating: Reactor | null = null;
+
+/**
+ * For whom an async function works: it does so after each `await` as well, which nobody sees. Tasks of generators do
+ * without: as soon as one store is used, Node looks after each promise of the process.
+ */
+export const asyncWork = new AsyncLocalStorage<{ readonly reactor: Reactor }>();
 
 /** Those that live in Node's loop, in the order in which their runs began. */
 export const hosted = new Set<Reactor>();

@@ -1,5 +1,5 @@
 /** Results in the order in which they come. */
-import { checkObject, milliseconds, NO_LIMIT } from '../arguments.js';
+import { checkIterable, checkObject, milliseconds, NO_LIMIT } from '../arguments.js';
 import { CancelledError, Future } from '../reactor/future.js';
 import { futureOf } from '../reactor/future-of.js';
 import { checkAwaitables, failureOf, reactorOf } from './awaitables.js';
@@ -22,6 +22,7 @@ export function asCompleted<T>(
   awaitables: Iterable<PromiseLike<T>>,
   options: { readonly timeout?: number } = {},
 ): Iterable<Future<T>> & AsyncIterable<T> {
+  checkIterable(awaitables, 'awaitables');
   const all = new Set(awaitables);
   checkAwaitables(all, 'awaitables');
   checkObject(options, 'options');

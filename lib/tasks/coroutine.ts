@@ -15,7 +15,7 @@ export type Coroutine<T> = Generator<PromiseLike<unknown> | undefined | void, T,
 
 /** A generator object. */
 export function isCoroutine(value: unknown): value is Coroutine<unknown> {
-  return types.isGeneratorObject(value);
+  return types.isGeneratorObject(value) && !(Symbol.asyncIterator in value);
 }
 
 /** Whether a call of it makes a coroutine, and runs nothing. */

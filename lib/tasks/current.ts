@@ -1,22 +1,20 @@
 /** Which task is at work, and which are not done. */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { invalidType } from '../native/errors.js';
 import { currentReactor } from '../reactor/ambient.js';
 import { Reactor } from '../reactor/reactor.js';
+import { asyncWork } from '../reactor/running.js';
 import type { Task } from './task.js';
 
 // A generator is at work during its step only.
 let stepping: Task<unknown> | null = null;
-// An async function also after each `await`, which nobody sees. Tasks of generators do without: as soon as one store is
-// used, Node looks after each promise of the process.
-const working = new AsyncLocalStorage<Task<unknown>>();
 // A reactor holds its tasks: nobody else may.
 const unfinished = new WeakMap<Reactor, Set<Task<unknown>>>();
 
 /** The task that is at work; `null` outside of any. */
 export function currentTask(): Task<unknown> | null {
   if (stepping !== null) return stepping;
-  const task = working.getStore();
+  // Nobody but a task works in one.
+  const task = asyncWork.getStore() as Task<unknown> | undefined;
   return task === undefined || task.done() ? null : task;
 }
 
@@ -39,7 +37,7 @@ export function step<T>(task: Task<unknown>, action: () => T): T {
 
 /** Begins an async function. */
 export function begin<T>(task: Task<unknown>, action: () => T): T {
-  return working.run(task, action);
+  return asyncWork.run(task, action);
 }
 
 export function remember(task: Task<unknown>): void {

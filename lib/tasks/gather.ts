@@ -35,13 +35,17 @@ export function gather(
   const waiting = new Set(children.filter(isFuture));
 
   let request: { readonly reason: string | undefined } | null = null;
-  const gathered = new CancelRequest<unknown[]>(futures, (reason) => {
+  const giveBack = () => {
+    for (const child of children) if (isFuture(child)) child.giveBack();
+  };
+  const ask = (reason: string | undefined) => {
     request = { reason };
     for (const child of [...waiting]) child.cancel(reason);
-  });
+  };
+  const gathered = new CancelRequest<unknown[]>(futures, ask, giveBack);
   const finish = () => {
     if (request !== null) {
-      for (const child of children) if (isFuture(child)) child.giveBack();
+      giveBack();
       gathered.endCancelled(request.reason);
     } else {
       gathered.setResult(children.map((child) => (isFuture(child) ? outcomeOf(child) : child)));
@@ -67,5 +71,5 @@ function isFuture(child: unknown): child is Future<unknown> {
 
 function outcomeOf(child: Future<unknown>): unknown {
   const failure = failureOf(child);
-  return failure === undefined ? child.result() : failure.error;
+  return failure === undefined ? child.passOn() : failure.error;
 }

@@ -82,7 +82,10 @@ export class GeneratorDriver<T> implements Driver {
     }
     this.#awaited = awaited;
     awaited.addDoneCallback(this.#wake);
-    if (this.#cancellation !== null) awaited.cancel(this.#cancellation.message);
+    if (this.#cancellation === null) return;
+    // It cancelled itself: what is done already makes no difference.
+    this.#dropped = !awaited.cancel(this.#cancellation.message);
+    if (this.#dropped) awaited.giveBack();
   }
 
   /** @throws what is thrown at the yield. */

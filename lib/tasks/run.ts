@@ -54,8 +54,10 @@ export async function run<T>(work: (() => Coroutine<T>) | ((signal: AbortSignal)
 
 async function hostUntil<T>(future: Future<T>): Promise<T> {
   const { reactor } = future;
-  future.addDoneCallback(() => reactor.stop());
+  const stop = () => reactor.stop();
+  future.addDoneCallback(stop);
   await reactor.run();
+  future.removeDoneCallback(stop);
   if (future.done()) return future.result();
   throw new StateError('ERR_INVALID_STATE', 'the reactor was stopped before the work was done');
 }

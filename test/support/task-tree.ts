@@ -1,12 +1,24 @@
 /** Trees of tasks that wait for one another, cancelled at any moment, and what must hold of them. */
 import * as fc from 'fast-check';
 import { CancelledError, type Reactor } from 'iomux';
-import { allTasks, type Coroutine, createTask, gather, type Task, TaskGroup, waitFor } from 'iomux/tasks';
+import {
+  allTasks,
+  type Coroutine,
+  createTask,
+  gather,
+  sleep,
+  type Task,
+  TaskGroup,
+  value,
+  waitFor,
+} from 'iomux/tasks';
 import { HOUR, iterations } from './task-scenes.js';
 
 /** One task: it takes some steps, waits for its children, and cleans up. */
 export interface Branch {
   readonly steps: number;
+  /** Whether it then waits until it is cancelled. */
+  readonly endless: boolean;
   /** How it waits for its children. */
   readonly join: 'one by one' | 'gather' | 'group' | 'waitFor';
   readonly children: readonly Branch[];
@@ -26,6 +38,7 @@ export interface Cancellation {
 const { branch } = fc.letrec<{ branch: Branch }>((tie) => ({
   branch: fc.record({
     steps: fc.nat(3),
+    endless: fc.integer({ min: 0, max: 3 }).map((roll) => roll === 0),
     join: fc.constantFrom('one by one', 'gather', 'group', 'waitFor'),
     children: fc.oneof({ maxDepth: 3 }, fc.constant([]), fc.array(tie('branch'), { maxLength: 3 })),
     stubborn: fc.integer({ min: 0, max: 4 }).map((roll) => roll === 0),
@@ -53,8 +66,10 @@ interface Node {
   stubbornness: number;
 }
 
+/** After so many iterations, and so many again, the root is cancelled. */
+const PATIENCE = 40;
 /** Far more than any tree takes. */
-const LIMIT = 5_000;
+const LIMIT = 50 * PATIENCE;
 
 export class TaskTree {
   readonly faults: string[] = [];
@@ -68,9 +83,9 @@ export class TaskTree {
     const { task } = this.#grow(root, null, createTask);
     for (let moment = 0; !task.done(); moment++) {
       for (const { target } of sequence.filter((cancellation) => cancellation.moment === moment)) {
-        const node = this.#nodes[target % this.#nodes.length];
-        if (node?.task.cancel(`at ${moment}`)) node.promised = true;
+        this.#cancel(target % this.#nodes.length);
       }
+      if (moment % PATIENCE === PATIENCE - 1) this.#cancel(0);
       if (moment > LIMIT) {
         this.faults.push('it never ended');
         return;
@@ -80,6 +95,11 @@ export class TaskTree {
     const left = [...allTasks(this.reactor)].filter((other) => !before.has(other));
     if (left.length > 0) this.faults.push(`${left.length} tasks are left`);
     for (const node of this.#nodes) this.#check(node);
+  }
+
+  #cancel(index: number): void {
+    const node = this.#nodes[index];
+    if (node?.task.cancel('of the test')) node.promised = true;
   }
 
   #grow(branch: Branch, parent: Node | null, create: typeof createTask): Node {
@@ -103,6 +123,7 @@ export class TaskTree {
     node.begun = true;
     try {
       yield* this.#stubbornly(node, iterations(branch.steps));
+      if (branch.endless) yield* this.#stubbornly(node, value(sleep(HOUR)));
       yield* this.#stubbornly(node, this.#join(node));
       if (branch.fails) throw new Error('as it should');
     } finally {
