@@ -1,0 +1,156 @@
+/** Bytes in the order in which they came, in the chunks in which they came: joined only where somebody wants them so. */
+
+/** A chunk that is smaller takes in what comes after it, so that bytes which come one by one do not cost an object each. */
+const SMALL_CHUNK = 1024;
+/**
+ * A view of a chunk keeps all of its memory alive. Pieces below this are copied instead, into the slabs of 8 KiB that
+ * Node shares among small Buffers; a piece that is a view keeps at most a few times its own size, because one receive
+ * brings 64 KiB at most.
+ */
+const SMALL_PIECE = Buffer.poolSize / 2;
+
+export class Chunks {
+  readonly #chunks: Buffer[] = [];
+  // Bytes of the first chunk that are gone.
+  #start = 0;
+  #length = 0;
+  #turn = 0;
+
+  /** Another after each change at the front: what was counted from there is counted anew. */
+  get turn(): number {
+    return this.#turn;
+  }
+
+  /** In bytes. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds a copy: the memory is somebody else's, and about to be used again. */
+  append(bytes: Uint8Array): void {
+    const chunks = this.#chunks;
+    const last = chunks.at(-1);
+    this.#length += bytes.length;
+    if (last !== undefined && last.length + bytes.length <= SMALL_CHUNK) {
+      chunks[chunks.length - 1] = Buffer.concat([last, bytes]);
+    } else {
+      chunks.push(Buffer.from(bytes));
+    }
+  }
+
+  /** Puts bytes back that were taken. */
+  prepend(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#turn++;
+    const [first] = this.#chunks;
+    if (first !== undefined && this.#start > 0) this.#chunks[0] = first.subarray(this.#start);
+    this.#start = 0;
+    this.#chunks.unshift(bytes);
+    this.#length += bytes.length;
+  }
+
+  /** Takes the first `length` bytes, of which there are as many: whose they are now is free to change and to keep them. */
+  take(length: number): Buffer {
+    const first = this.#chunks[0];
+    const bytes = this.cut(length);
+    // One that is a whole chunk has memory of its own. To ask for that costs more than all the rest, so it comes last.
+    if (bytes === first) return bytes;
+    if (bytes.length >= SMALL_PIECE || bytes.buffer.byteLength <= Buffer.poolSize) return bytes;
+    return Buffer.from(bytes);
+  }
+
+  /** The same for a short while: a few bytes may keep a large chunk alive. */
+  cut(length: number): Buffer {
+    this.#turn++;
+    const start = this.#start;
+    const end = start + length;
+    const first = this.#chunks[0] ?? NOTHING;
+    if (end > first.length) {
+      const bytes = this.copy(length);
+      this.#drop(length);
+      return bytes;
+    }
+    this.#length -= length;
+    if (end < first.length) {
+      this.#start = end;
+    } else {
+      this.#start = 0;
+      this.#chunks.shift();
+    }
+    return length === first.length ? first : first.subarray(start, end);
+  }
+
+  /** A copy of the first `length` bytes, of which there are as many. */
+  copy(length: number): Buffer {
+    const bytes = Buffer.allocUnsafe(length);
+    this.#copyTo(bytes, 0);
+    return bytes;
+  }
+
+  /** Where `bytes` stand first within `from` to `to`; -1: nowhere. */
+  indexOf(bytes: Buffer, from: number, to: number): number {
+    // Where the chunk begins, counted as the caller does.
+    let begin = -this.#start;
+    for (const chunk of this.#chunks) {
+      const end = begin + chunk.length;
+      if (end > from) {
+        const found = indexWithin(
+          chunk,
+          bytes,
+          Math.max(from - begin, 0),
+          Math.min(to - begin, chunk.length),
+        );
+        if (found !== -1) return begin + found;
+        if (end >= to) return -1;
+        const across = this.#indexAcross(bytes, Math.max(from, end - bytes.length + 1), end, to);
+        if (across !== -1) return across;
+      }
+      begin = end;
+    }
+    return -1;
+  }
+
+  /** Looks for `bytes` that begin before the boundary and end after it. */
+  #indexAcross(bytes: Buffer, from: number, boundary: number, to: number): number {
+    if (bytes.length === 1) return -1;
+    const end = Math.min(boundary + bytes.length - 1, to, this.#length);
+    if (end - from < bytes.length) return -1;
+    const around = Buffer.allocUnsafe(end - from);
+    this.#copyTo(around, from);
+    const found = around.indexOf(bytes);
+    return found === -1 ? -1 : from + found;
+  }
+
+  /** Fills `target` with what stands at `from`. */
+  #copyTo(target: Buffer, from: number): void {
+    let begin = -this.#start;
+    let filled = 0;
+    for (const chunk of this.#chunks) {
+      const end = begin + chunk.length;
+      if (end > from) filled += chunk.copy(target, filled, Math.max(from - begin, 0));
+      if (filled === target.length) return;
+      begin = end;
+    }
+  }
+
+  #drop(length: number): void {
+    const chunks = this.#chunks;
+    this.#length -= length;
+    let left = this.#start + length;
+    let count = 0;
+    for (let chunk = chunks[0]; chunk !== undefined && left >= chunk.length; chunk = chunks[count]) {
+      left -= chunk.length;
+      count++;
+    }
+    chunks.splice(0, count);
+    this.#start = left;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function indexWithin(chunk: Buffer, bytes: Buffer, from: number, to: number): number {
+  if (to - from < bytes.length) return -1;
+  const part = to === chunk.length ? chunk : chunk.subarray(0, to);
+  return bytes.length === 1 ? part.indexOf(bytes[0] as number, from) : part.indexOf(bytes, from);
+}

@@ -1,0 +1,97 @@
+/** Connections with a reader and a writer: opened, and served. */
+import { checkInteger, checkObject } from '../arguments.js';
+import { Future } from '../reactor/future.js';
+import { type ConnectOptions, createConnection } from './connect.js';
+import { type ConnectionHandler, checkHandler, handle } from './connection-handler.js';
+import { type Endpoint, reactorFor } from './endpoint.js';
+import { createServer, type Server, type ServerOptions } from './server.js';
+import { type Connection, StreamProtocol, type StreamProtocolOptions } from './stream-protocol.js';
+
+/**
+ * Connects, as `createConnection` does, and gives the connection a reader and a writer.
+ *
+ * @param options.limit - bytes, 64 KiB where it is left out: how much may stand before a separator, and half of how much
+ * is read ahead.
+ * @returns cancelled, everything that was opened is closed.
+ * @throws RangeError: the limit is below 1 or no whole number. As `createConnection`.
+ *
+ * @example
+ * ```ts
+ * const { reader, writer } = await openConnection({ host: 'localhost', port: 7 });
+ * writer.write('hello\n');
+ * console.log(await reader.readLine());
+ * await writer.close();
+ * ```
+ */
+export function openConnection(endpoint: Endpoint, options: ConnectOptions = {}): Future<Connection> {
+  checkLimit(options);
+  const reactor = reactorFor(options.reactor);
+  const protocol = new StreamProtocol({ limit: options.limit, halfOpen: !isEncrypted(options) });
+  const connecting = createConnection(protocol, endpoint, { ...options, reactor });
+  const opened = new Future<Connection>(
+    reactor.futures,
+    () => {
+      // It may have succeeded in this very iteration.
+      if (!connecting.cancel()) connecting.giveBack();
+    },
+    ({ writer }) => writer.abort(),
+  );
+  connecting.addDoneCallback(() => {
+    if (opened.done()) return;
+    const error = connecting.exception();
+    if (error === null) opened.setResult(protocol.connection);
+    else opened.setException(error);
+  });
+  return opened;
+}
+
+/**
+ * Listens, as `createServer` does, and gives each connection a reader and a writer.
+ *
+ * @param onConnection - serves one connection; called before anything of it is read. An async function, or a generator
+ * function (run as a task of the reactor), has the connection as long as it runs: when it has ended, the connection is
+ * closed, after all that was written is sent. A plain function leaves it as it is, for whoever it gave it to. What any of
+ * them throws goes to the reactor's `onError` (`source: 'server'`), and the connection is aborted. That includes the
+ * error of a connection that was lost, which a read or a `drain` throws: catch what a peer may cause.
+ * @param options.limit - as of {@link openConnection}.
+ * @throws TypeError: `onConnection` is no function, or an async generator function. RangeError: the limit is below 1 or no
+ * whole number. As `createServer`.
+ *
+ * @example
+ * ```ts
+ * const server = await startServer(
+ *   async ({ reader, writer }) => {
+ *     for await (const line of reader.lines()) {
+ *       writer.write(`${line}\n`);
+ *       await writer.drain();
+ *     }
+ *   },
+ *   { address: '127.0.0.1', port: 7000 },
+ * );
+ * ```
+ */
+export function startServer(
+  onConnection: ConnectionHandler,
+  endpoint: Endpoint,
+  options: ServerOptions = {},
+): Future<Server> {
+  checkHandler(onConnection);
+  checkLimit(options);
+  const made: StreamProtocolOptions = {
+    limit: options.limit,
+    halfOpen: !isEncrypted(options),
+    onConnection: (connection) => handle(connection, onConnection),
+  };
+  return createServer(() => new StreamProtocol(made), endpoint, options);
+}
+
+function checkLimit(options: { readonly limit?: number }): void {
+  checkObject(options, 'options');
+  const { limit } = options;
+  if (limit !== undefined) checkInteger(limit, 'options.limit', 1, Number.MAX_SAFE_INTEGER);
+}
+
+/** TLS knows no half-open connection. */
+function isEncrypted(options: { readonly tls?: unknown }): boolean {
+  return options.tls !== undefined;
+}

@@ -1,0 +1,197 @@
+/** A stream of Node's as a transport: what a TLS connection is to its protocol. */
+import { AsyncResource } from 'node:async_hooks';
+import type { Duplex } from 'node:stream';
+import { invalidValue } from '../native/errors.js';
+import type { Address } from '../sockets/address.js';
+import type { Socket } from '../sockets/socket.js';
+import type { Protocol } from './protocol.js';
+import { Transport, type TransportOwner } from './transport.js';
+
+/** What a protocol is told to lend, in bytes: as much as a TLS record has. */
+const SIZE_HINT = 16 * 1024;
+
+/** A connection over a stream, which itself goes over another connection. */
+export class DuplexTransport extends Transport {
+  /** What it reads and writes: of a TLS connection the `tls.TLSSocket`, which knows certificates and ALPN. */
+  readonly stream: Duplex;
+  readonly #below: Transport;
+  readonly #context = new AsyncResource('iomux.DuplexTransport');
+  #unsent = 0;
+  #wantsData = true;
+  #aborted = false;
+
+  /**
+   * Begins to serve a connected stream: the protocol is told of the connection before this returns, and of data later.
+   *
+   * @param below - the transport that the stream goes over; it ends with the stream.
+   * @throws TypeError: no protocol.
+   */
+  static start(
+    stream: Duplex,
+    below: Transport,
+    protocol: Protocol,
+    owner: TransportOwner | null = null,
+  ): DuplexTransport {
+    const transport = new DuplexTransport(stream, below, protocol, owner);
+    transport.begin();
+    transport.#listen();
+    return transport;
+  }
+
+  private constructor(stream: Duplex, below: Transport, protocol: Protocol, owner: TransportOwner | null) {
+    super(below.reactor, protocol, owner);
+    this.stream = stream;
+    this.#below = below;
+    stream.on('error', (error) => this.fail(error));
+    // Both directions have ended.
+    stream.once('close', () => this.abort());
+  }
+
+  get socket(): Socket {
+    return this.#below.socket;
+  }
+
+  get localAddress(): Address {
+    return this.#below.localAddress;
+  }
+
+  get remoteAddress(): Address | null {
+    return this.#below.remoteAddress;
+  }
+
+  get writeBufferSize(): number {
+    return this.#unsent;
+  }
+
+  pauseReading(): void {
+    this.#wantsData = false;
+    this.stream.pause();
+  }
+
+  resumeReading(): void {
+    if (this.closing) return;
+    this.#wantsData = true;
+    this.stream.resume();
+  }
+
+  writeEof(): void {
+    if (this.closing || this.ended) return;
+    this.ended = true;
+    this.stream.end();
+  }
+
+  protected override send(bytes: Uint8Array): void {
+    const { length } = bytes;
+    this.#unsent += length;
+    this.stream.write(Buffer.from(bytes), (error) => {
+      // Where it fails, 'error' comes as well.
+      if (error || this.losing) return;
+      this.#unsent -= length;
+      this.sent += length;
+      this.afterSend();
+    });
+  }
+
+  protected override sendAll(chunks: readonly Uint8Array[]): void {
+    this.stream.cork();
+    for (const chunk of chunks) this.send(chunk);
+    this.stream.uncork();
+  }
+
+  protected override stopReading(): void {
+    this.pauseReading();
+  }
+
+  /** Drops what the stream has still to send, too. @param error - what `connectionLost` is told. */
+  override abort(error: Error | null = null): void {
+    this.#aborted = true;
+    super.abort(error);
+    // It may have been closed before, and wait for its peer.
+    this.stream.destroy();
+  }
+
+  protected override fail(error: Error): void {
+    this.#aborted = true;
+    super.fail(error);
+    this.stream.destroy();
+  }
+
+  /** Ended in order, the stream has a last word to its peer, without which that would take the end for an accident. */
+  protected override stop(): void {
+    this.#unsent = 0;
+    const destroy = () => this.stream.destroy();
+    if (this.#aborted || this.stream.writableFinished) {
+      destroy();
+      return;
+    }
+    this.stream.end();
+    this.stream.once('finish', destroy);
+  }
+
+  protected override tellLost(): void {
+    if (this.stream.closed) super.tellLost();
+    else this.stream.once('close', () => super.tellLost());
+  }
+
+  protected override release(): void {
+    this.#below.abort();
+  }
+
+  /** The stream has delivered, or dropped, what it had. */
+  protected override deliverRest(): void {}
+
+  protected override inContext(action: () => void): void {
+    this.#context.runInAsyncScope(action);
+  }
+
+  #listen(): void {
+    this.stream.on('data', (data: Buffer) => this.#onData(data));
+    this.stream.once('end', () => this.#onEnd());
+  }
+
+  #onData(data: Buffer): void {
+    let left = data;
+    while (left.length > 0 && !this.closing) {
+      if (!this.#wantsData) {
+        this.stream.unshift(left);
+        return;
+      }
+      left = left.subarray(this.#deliver(left));
+    }
+  }
+
+  /** @returns how much the protocol took. */
+  #deliver(data: Buffer): number {
+    const { protocol } = this;
+    const callback = protocol.getBuffer === undefined ? 'dataReceived' : 'bufferUpdated';
+    try {
+      if (protocol.getBuffer === undefined) {
+        this.received += data.length;
+        protocol.dataReceived?.(data);
+        return data.length;
+      }
+      const buffer = protocol.getBuffer(SIZE_HINT);
+      if (!(buffer instanceof Uint8Array && buffer.length > 0)) {
+        throw invalidValue('the buffer that getBuffer() lends', 'a Uint8Array of one byte at least', buffer);
+      }
+      const length = data.copy(buffer);
+      this.received += length;
+      protocol.bufferUpdated?.(length);
+      return length;
+    } catch (error) {
+      this.fatal(error, callback);
+      return data.length;
+    }
+  }
+
+  #onEnd(): void {
+    if (this.closing) return;
+    try {
+      if (this.protocol.eofReceived?.() === true) return;
+    } catch (error) {
+      this.fatal(error, 'eofReceived');
+      return;
+    }
+    this.close();
+  }
+}

@@ -1,0 +1,272 @@
+/** The reading side of a connection: what has arrived is kept until somebody asks for it. */
+import { constants } from 'node:buffer';
+import { checkInteger } from '../arguments.js';
+import { StateError } from '../native/errors.js';
+import { Future } from '../reactor/future.js';
+import { Chunks } from './chunks.js';
+import { IncompleteReadError, LimitOverrunError } from './errors.js';
+import { LINE_ENDS, type Match, Search, type Separator, Separators } from './separators.js';
+import type { Transport } from './transport.js';
+
+/** Bytes up to a separator, where nobody says otherwise. */
+export const DEFAULT_LIMIT = 64 * 1024;
+
+/** More must arrive before a read can be satisfied. */
+const WAIT = Symbol('wait');
+
+/** Takes from the buffer what a read asked for. @throws what the read is rejected with. */
+type Attempt<T> = () => T | typeof WAIT;
+
+interface WaitingRead {
+  readonly future: Future<unknown>;
+  readonly attempt: Attempt<unknown>;
+}
+
+/**
+ * Reads a connection. `null` stands for its end wherever a read returns data.
+ *
+ * Whatever arrived is delivered before the end, or the error, of the connection. A read that is satisfied from what is
+ * there returns a future that is done; one read at a time can wait. A cancelled read loses nothing: it takes bytes only
+ * when it is done, and where it is cancelled after that, but before its task got them, they go back. What a read returns
+ * is the caller's own: memory that nobody else uses.
+ *
+ * The limit of the connection bounds how much stands before a separator, and how much is read ahead: above twice the
+ * limit the transport pauses, until there is no more than the limit, or a read waits for more.
+ */
+export class StreamReader implements AsyncIterable<Buffer> {
+  readonly #transport: Transport;
+  readonly #limit: number;
+  readonly #chunks = new Chunks();
+  #waiting: WaitingRead | null = null;
+  #paused = false;
+  #ended = false;
+  #error: Error | null = null;
+
+  /** @internal Made with a connection: `openConnection()`, `startServer()`. */
+  constructor(transport: Transport, limit: number = DEFAULT_LIMIT) {
+    this.#transport = transport;
+    this.#limit = limit;
+  }
+
+  /** Whether the stream has ended in order, and all of it was read. */
+  get atEnd(): boolean {
+    return this.#ended && this.#error === null && this.#chunks.length === 0;
+  }
+
+  /**
+   * Reads what there is, as soon as there is something.
+   *
+   * @param max - bytes at most; none: all that is there. 0 gives an empty Buffer at once.
+   * @returns `null` at the end.
+   * @throws RangeError: `max` is negative or no whole number. StateError `ERR_INVALID_STATE`: it would have to wait, and
+   * another read does. Rejects with the error by which the connection was lost.
+   */
+  read(max?: number): Future<Buffer | null> {
+    checkMax(max);
+    return this.#read<Buffer | null>(() => {
+      const { length } = this.#chunks;
+      if (length > 0 || max === 0) return this.#take(max === undefined || max > length ? length : max);
+      return this.#ended ? this.#atLast(null) : WAIT;
+    }, this.#giveBack);
+  }
+
+  /**
+   * Reads so many bytes, whatever the limit.
+   *
+   * @throws RangeError: it is negative, no whole number, or more than a Buffer can hold. StateError as {@link
+   * StreamReader.read}. Rejects with {@link IncompleteReadError}: the stream ended before; its `cause` is the error of the
+   * connection, where there is one. With that error itself: nothing had arrived before it.
+   */
+  readExactly(length: number): Future<Buffer> {
+    checkInteger(length, 'length', 0, constants.MAX_LENGTH);
+    return this.#read(() => {
+      if (this.#chunks.length >= length) return this.#take(length);
+      return this.#ended ? this.#incomplete(length) : WAIT;
+    }, this.#giveBack);
+  }
+
+  /**
+   * Reads up to and with a separator; of several, up to the one that ends first.
+   *
+   * @param separator - text stands for its UTF-8 bytes.
+   * @throws TypeError: neither text nor bytes; an empty one; none. StateError as {@link StreamReader.read}. Rejects with
+   * {@link LimitOverrunError}: more than the limit stands before it; all of that can be read still. With {@link
+   * IncompleteReadError} as {@link StreamReader.readExactly}; `expected` is `Infinity`.
+   */
+  readUntil(separator: Separator | readonly Separator[]): Future<Buffer> {
+    const search = new Search(new Separators(separator), this.#limit);
+    return this.#read(() => {
+      const match = search.find(this.#chunks);
+      if (match !== null) return this.#take(match.end);
+      return this.#ended ? this.#incomplete(Number.POSITIVE_INFINITY) : WAIT;
+    }, this.#giveBack);
+  }
+
+  /**
+   * Reads a line of UTF-8 text. It ends with `\n` or `\r\n`, which is not returned; the last one need not.
+   *
+   * @returns `null` at the end.
+   * @throws StateError as {@link StreamReader.read}. Rejects with {@link LimitOverrunError}: the line is longer than the
+   * limit, in bytes; all of it can be read still. With the error by which the connection was lost.
+   */
+  readLine(): Future<string | null> {
+    const search = new Search(LINE_ENDS, this.#limit);
+    let bytes: Buffer = NOTHING;
+    return this.#read<string | null>(
+      () => {
+        const match = search.find(this.#chunks) ?? this.#lastLine();
+        if (match === null) return this.#ended ? this.#atLast(null) : WAIT;
+        bytes = this.#chunks.cut(match.end);
+        this.#resumeBelow();
+        return bytes.toString('utf8', 0, match.start);
+      },
+      () => this.#giveBack(bytes),
+    );
+  }
+
+  /**
+   * Reads everything up to the end, whatever the limit.
+   *
+   * @throws StateError as {@link StreamReader.read}. Rejects with {@link IncompleteReadError}: the connection was lost,
+   * by the error that is its `cause`; with that itself: nothing had arrived before.
+   */
+  readAll(): Future<Buffer> {
+    return this.#read(() => {
+      if (!this.#ended) return WAIT;
+      if (this.#error !== null) return this.#incomplete(Number.POSITIVE_INFINITY);
+      return this.#take(this.#chunks.length);
+    }, this.#giveBack);
+  }
+
+  /**
+   * A copy of what has arrived and is not read yet. Reads nothing, and waits for nothing.
+   *
+   * @param max - bytes at most.
+   * @throws RangeError: it is negative or no whole number.
+   */
+  peek(max?: number): Buffer {
+    checkMax(max);
+    const { length } = this.#chunks;
+    return this.#chunks.copy(max === undefined || max > length ? length : max);
+  }
+
+  /** The lines up to the end. Whoever leaves the loop may read on. @throws as {@link StreamReader.readLine}. */
+  async *lines(): AsyncGenerator<string, void, undefined> {
+    for (let line = await this.readLine(); line !== null; line = await this.readLine()) yield line;
+  }
+
+  /** Chunks as they come, up to the end. Whoever leaves the loop may read on. @throws as {@link StreamReader.read}. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk;
+  }
+
+  /** @internal Bytes arrived; they are copied. */
+  feed(data: Uint8Array): void {
+    this.#chunks.append(data);
+    this.#tryAgain();
+    this.#pauseAbove();
+  }
+
+  /** @internal Nothing more will come. What was said first holds. */
+  end(error: Error | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#tryAgain();
+  }
+
+  /** Tries, and waits where it must. @param onReturn - gets back what nobody came to fetch. */
+  #read<T>(attempt: Attempt<T>, onReturn: (value: T) => void): Future<T> {
+    const { futures } = this.#transport.reactor;
+    const future = new Future<T>(futures, this.#stopWaiting, onReturn);
+    if (settle(future, attempt)) return future;
+    if (this.#waiting !== null) {
+      throw new StateError('ERR_INVALID_STATE', 'another read waits for this stream: one can wait at a time');
+    }
+    this.#waiting = { future, attempt };
+    // However much is buffered, it is not enough.
+    this.#resume();
+    return future;
+  }
+
+  #tryAgain(): void {
+    const waiting = this.#waiting;
+    if (waiting === null) return;
+    // Nobody's turn meanwhile: what a transport has at hand may come in the moment in which it goes on.
+    this.#waiting = null;
+    if (!settle(waiting.future, waiting.attempt)) this.#waiting = waiting;
+  }
+
+  // These two are made once for each reader, because most wait all the time, and for one read after the other.
+  readonly #stopWaiting = (): void => {
+    this.#waiting = null;
+    this.#pauseAbove();
+  };
+
+  readonly #giveBack = (bytes: Buffer | null): void => {
+    if (bytes === null) return;
+    this.#chunks.prepend(bytes);
+    this.#tryAgain();
+    this.#pauseAbove();
+  };
+
+  #take(length: number): Buffer {
+    const bytes = this.#chunks.take(length);
+    this.#resumeBelow();
+    return bytes;
+  }
+
+  /** What a read finds when all was read. */
+  #atLast<T>(result: T): T {
+    if (this.#error !== null) throw this.#error;
+    return result;
+  }
+
+  #incomplete(expected: number): never {
+    const { length } = this.#chunks;
+    if (length === 0) this.#atLast(null);
+    throw new IncompleteReadError(this.#take(length), expected, this.#error);
+  }
+
+  /** A line that only the end of the stream ends. */
+  #lastLine(): Match | null {
+    const { length } = this.#chunks;
+    if (!this.#ended || length === 0) return null;
+    if (length > this.#limit) throw new LimitOverrunError(length, this.#limit);
+    return { start: length, end: length };
+  }
+
+  #pauseAbove(): void {
+    if (this.#paused || this.#waiting !== null || this.#chunks.length <= 2 * this.#limit) return;
+    this.#paused = true;
+    this.#transport.pauseReading();
+  }
+
+  #resumeBelow(): void {
+    if (this.#chunks.length <= this.#limit) this.#resume();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#transport.resumeReading();
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function checkMax(max: number | undefined): void {
+  if (max !== undefined) checkInteger(max, 'max', 0, Number.MAX_SAFE_INTEGER);
+}
+
+/** @returns whether it is done. */
+function settle<T>(future: Future<T>, attempt: Attempt<T>): boolean {
+  try {
+    const outcome = attempt();
+    if (outcome === WAIT) return false;
+    future.setResult(outcome);
+  } catch (error) {
+    future.setException(error);
+  }
+  return true;
+}

@@ -1,0 +1,68 @@
+/** The protocol that gives a connection a reader and a writer. */
+import { StateError } from '../native/errors.js';
+import type { Protocol } from './protocol.js';
+import { StreamReader } from './reader.js';
+import type { Transport } from './transport.js';
+import { StreamWriter } from './writer.js';
+
+/** Both sides of a connection. */
+export interface Connection {
+  readonly reader: StreamReader;
+  readonly writer: StreamWriter;
+}
+
+/** What a {@link StreamProtocol} is told beside its transport. */
+export interface StreamProtocolOptions {
+  /** As for {@link StreamReader}. */
+  readonly limit?: number | undefined;
+  /** Whether the connection stays open for writing when the peer sends nothing more: not possible under TLS. */
+  readonly halfOpen?: boolean;
+  /** Gets the connection as soon as it is made, before anything is read. */
+  readonly onConnection?: (connection: Connection) => void;
+}
+
+export class StreamProtocol implements Protocol {
+  readonly #options: StreamProtocolOptions;
+  #connection: Connection | null = null;
+
+  constructor(options: StreamProtocolOptions = {}) {
+    this.#options = options;
+  }
+
+  /** @throws StateError `ERR_INVALID_STATE`: it is not made yet. */
+  get connection(): Connection {
+    if (this.#connection !== null) return this.#connection;
+    throw new StateError('ERR_INVALID_STATE', 'the connection is not made yet');
+  }
+
+  connectionMade(transport: Transport): void {
+    const { limit, onConnection } = this.#options;
+    this.#connection = {
+      reader: new StreamReader(transport, limit),
+      writer: new StreamWriter(transport),
+    };
+    onConnection?.(this.#connection);
+  }
+
+  dataReceived(data: Buffer): void {
+    this.#connection?.reader.feed(data);
+  }
+
+  eofReceived(): boolean {
+    this.#connection?.reader.end(null);
+    return this.#options.halfOpen ?? true;
+  }
+
+  pauseWriting(): void {
+    this.#connection?.writer.pause();
+  }
+
+  resumeWriting(): void {
+    this.#connection?.writer.resume();
+  }
+
+  connectionLost(error: Error | null): void {
+    this.#connection?.reader.end(error);
+    this.#connection?.writer.end(error);
+  }
+}
