@@ -1,5 +1,6 @@
 /** Where the errors of callbacks go: none of them may stop the loop, and none may be lost. */
 import { native } from '../native/load.js';
+import { isExhaustion } from './accept-guard.js';
 
 /** What an error was thrown by. */
 export interface ErrorContext {
@@ -17,7 +18,7 @@ export type ErrorHandler = (error: unknown, context: ErrorContext) => void;
 export type Report = (error: unknown, context: ErrorContext) => void;
 
 export function reporter(onError: ErrorHandler | undefined): Report {
-  if (onError === undefined) return uncaught;
+  if (onError === undefined) return reportToProcess;
   return (error, context) => {
     try {
       onError(error, context);
@@ -25,6 +26,12 @@ export function reporter(onError: ErrorHandler | undefined): Report {
       uncaught(thrown);
     }
   };
+}
+
+/** A server without descriptors for its clients recovers, if it is not ended: that is a warning. */
+function reportToProcess(error: unknown, { message, source }: ErrorContext): void {
+  if (source === 'server' && isExhaustion(error)) process.emitWarning(message, 'AcceptWarning');
+  else uncaught(error);
 }
 
 /**

@@ -25,7 +25,10 @@ import type { Watchers } from './watchers.js';
 export interface ReactorOptions {
   /** Becomes the reactor's, which closes it; a {@link DefaultSelector} where it is left out. */
   readonly selector?: Selector<unknown>;
-  /** Takes what callbacks throw. Left out, that is an 'uncaughtException' of the process. */
+  /**
+   * Takes what callbacks throw. Left out, that is an 'uncaughtException' of the process; that a server is out of descriptors,
+   * and tries again, is a 'warning' (`AcceptWarning`).
+   */
   readonly onError?: ErrorHandler;
 }
 

@@ -84,3 +84,12 @@ describeReactors(({ mode, backend, host }) => {
     });
   });
 });
+
+describe('a server without an onError that is out of descriptors', () => {
+  it('warns, and serves again when there are some', async () => {
+    const { code, stdout, stderr } = await runLimitedFixture('warning-out-of-descriptors.mjs', OPEN_FILES);
+    expect(stderr).toMatch(/AcceptWarning: cannot accept \(EMFILE\)/);
+    expect(stdout).toBe('AcceptWarning\nserved\n');
+    expect(code).toBe(0);
+  });
+});
