@@ -13,7 +13,7 @@ export class Clients {
   readonly #tls: TlsServer | null;
   readonly #changed: () => void;
   readonly #transports = new Set<Transport>();
-  // Those whose protocol is being made or told.
+  // Those whose protocol is being made.
   #arriving = 0;
 
   /**
@@ -51,22 +51,26 @@ export class Clients {
   }
 
   readonly #owner: TransportOwner = {
+    connectionBegun: (transport) => {
+      this.#arriving--;
+      this.#transports.add(transport);
+    },
     connectionEnded: (transport) => {
       if (this.#transports.delete(transport)) this.#changed();
     },
   };
 
   #begin(start: () => Transport, socket: Socket): void {
-    this.#arriving++;
+    const before = this.#arriving++;
     try {
-      this.#transports.add(start());
+      start();
     } catch (error) {
       const fd = socket.fileno();
       socket.close();
       const message = 'a connection cannot be served';
       this.#reactor.futures.report(error, { message, source: 'server', ...(fd >= 0 && { fd }) });
     } finally {
-      this.#arriving--;
+      this.#arriving = before;
       this.#changed();
     }
   }

@@ -74,6 +74,16 @@ export class DuplexTransport extends Transport {
     this.stream.resume();
   }
 
+  ref(): this {
+    this.#below.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#below.unref();
+    return this;
+  }
+
   writeEof(): void {
     if (this.closing || this.ended) return;
     this.ended = true;

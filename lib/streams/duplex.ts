@@ -122,12 +122,13 @@ export class TransportDuplex extends Duplex {
     );
   }
 
-  /** Does nothing, nor does `unref`: whether a connection keeps the process alive is its reactor's to say. */
   ref(): this {
+    this.#transport.ref();
     return this;
   }
 
   unref(): this {
+    this.#transport.unref();
     return this;
   }
 

@@ -5,6 +5,7 @@ export type { ConnectionHandler } from './connection-handler.js';
 export { openConnection, startServer } from './connections.js';
 export { createDatagramEndpoint, type DatagramOptions } from './datagram-endpoint.js';
 export { type DatagramProtocol, DatagramTransport } from './datagram-transport.js';
+export { DuplexTransport } from './duplex-transport.js';
 export type { Endpoint } from './endpoint.js';
 export { IncompleteReadError, LimitOverrunError } from './errors.js';
 export type { Protocol } from './protocol.js';

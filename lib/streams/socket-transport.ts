@@ -80,6 +80,16 @@ export class SocketTransport extends Transport implements WatcherKind {
     this.#wait();
   }
 
+  ref(): this {
+    this.#watcher.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#watcher.unref();
+    return this;
+  }
+
   writeEof(): void {
     if (this.closing || this.ended) return;
     this.ended = true;

@@ -19,6 +19,8 @@ interface Flush {
 
 /** Whoever keeps account of connections: a server. */
 export interface TransportOwner {
+  /** A connection begins; its protocol is told next. */
+  connectionBegun(transport: Transport): void;
   /** A connection has ended, and its socket is closed. */
   connectionEnded(transport: Transport): void;
 }
@@ -127,6 +129,10 @@ export abstract class Transport {
   abstract pauseReading(): void;
   abstract resumeReading(): void;
 
+  /** Keeps the process alive while it is open, and its reactor hosted: the default. */
+  abstract ref(): this;
+  abstract unref(): this;
+
   /** Tells the peer that nothing more will be written, after what is buffered. Again, or when closing: nothing. */
   abstract writeEof(): void;
 
@@ -181,6 +187,7 @@ export abstract class Transport {
 
   /** Tells the protocol of the connection, before anything else. */
   protected begin(): void {
+    this.#owner?.connectionBegun(this);
     try {
       this.protocol.connectionMade?.(this);
     } catch (error) {

@@ -104,6 +104,18 @@ describeReactors((setting, open) => {
       });
     });
 
+    it('closes also the connection whose protocol asks for that', async () => {
+      await played(function* () {
+        const { server, protocols, address } = yield* serving({
+          connectionMade: () => server.closeClients(),
+        });
+        const client = clientOf(address);
+        yield* until(() => protocols[0]?.events.at(-1) === 'lost');
+        expect(heard(client)).toBe('end');
+        expect(server.connections).toBe(0);
+      });
+    });
+
     it('lets who is too many wait until another one has ended', async () => {
       await played(function* () {
         const { server, protocols, address } = yield* serving({}, { maxConnections: 2 });

@@ -237,15 +237,28 @@ describe('a handler', () => {
     },
   );
 
-  it('that is cancelled has the connection aborted, which is no error', async () => {
-    const { seen, open, reported } = await served(function* () {
-      yield* iterations(1);
-      const never = sleep(1000);
-      never.cancel();
-      yield never;
-    });
-    expect([seen, open, reported]).toEqual(["end after ''", 0, []]);
-  });
+  it.each([
+    [
+      'a task',
+      function* () {
+        yield* iterations(1);
+        yield cancelled();
+      },
+    ],
+    ['an async function', async () => cancelled()],
+  ] as [string, ConnectionHandler][])(
+    'that is %s which is cancelled has the connection aborted, which is no error',
+    async (_, handler) => {
+      const { seen, open, reported } = await served(handler);
+      expect([seen, open, reported]).toEqual(["end after ''", 0, []]);
+    },
+  );
+
+  function cancelled(): PromiseLike<void> {
+    const never = sleep(1000);
+    never.cancel();
+    return never;
+  }
 
   it('is told of a reset by its read, and reported where it does not catch that', async () => {
     const { reported } = await served(asyncEcho, async ({ writer }, told) => {

@@ -22,6 +22,7 @@ const LIVING = [
   'paused',
   'open for writing only',
   'closing, with a peer that does not read',
+  'open, and referenced again',
 ] as const;
 
 const ENDING: Readonly<Record<string, string>> = {
@@ -31,6 +32,8 @@ const ENDING: Readonly<Record<string, string>> = {
   'ended by an exception': 'reported lost',
   'closed by others': 'lost',
   'closed, paused': 'lost',
+  'that is not referenced': '',
+  'of whose stream that is said': '',
   'of a reactor that is not referenced': '',
 };
 
