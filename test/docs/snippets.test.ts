@@ -89,6 +89,8 @@ describe('the documentation', () => {
         for (const [, installed] of snippet.text.matchAll(/npm install (\S+)/g)) expect(installed).toBe(name);
         for (const [, script] of snippet.text.matchAll(/npm run (\S+)/g))
           expect(scripts).toHaveProperty([script as string]);
+        for (const [, example] of snippet.text.matchAll(/npm run example -- (\S+)/g))
+          expect(readdirSync(join(root, 'dist/examples'))).toContain(`${example}.js`);
         for (const [, command] of snippet.text.matchAll(/npx (\S+)/g))
           expect(bin).toHaveProperty([command as string]);
       });
