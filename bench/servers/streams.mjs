@@ -5,8 +5,7 @@ import { startServer } from '../../dist/lib/streams/index.js';
 async function echo({ reader, writer }) {
   try {
     for (let data = await reader.read(); data !== null; data = await reader.read()) {
-      writer.write(data);
-      await writer.drain();
+      if (!writer.write(data)) await writer.drain();
     }
   } catch {
     // The peer reset the connection.

@@ -1,13 +1,15 @@
 /** Bytes in the order in which they came, in the chunks in which they came: joined only where somebody wants them so. */
 
+import { copyOf, SLAB_SIZE } from './slab.js';
+
 /** A chunk that is smaller takes in what comes after it, so that bytes which come one by one do not cost an object each. */
 const SMALL_CHUNK = 1024;
 /**
- * A view of a chunk keeps all of its memory alive. Pieces below this are copied instead, into the slabs of 8 KiB that
- * Node shares among small Buffers; a piece that is a view keeps at most a few times its own size, because one receive
+ * A view of a chunk keeps all of its memory alive. Pieces below this are copied instead, unless the chunk stands in a slab,
+ * which is small and kept by many; a piece that is a view keeps at most a few times its own size, because one receive
  * brings 64 KiB at most.
  */
-const SMALL_PIECE = Buffer.poolSize / 2;
+const SMALL_PIECE = SLAB_SIZE / 4;
 
 export class Chunks {
   readonly #chunks: Buffer[] = [];
@@ -34,7 +36,7 @@ export class Chunks {
     if (last !== undefined && last.length + bytes.length <= SMALL_CHUNK) {
       chunks[chunks.length - 1] = Buffer.concat([last, bytes]);
     } else {
-      chunks.push(Buffer.from(bytes));
+      chunks.push(copyOf(bytes));
     }
   }
 
@@ -55,8 +57,8 @@ export class Chunks {
     const bytes = this.cut(length);
     // One that is a whole chunk has memory of its own. To ask for that costs more than all the rest, so it comes last.
     if (bytes === first) return bytes;
-    if (bytes.length >= SMALL_PIECE || bytes.buffer.byteLength <= Buffer.poolSize) return bytes;
-    return Buffer.from(bytes);
+    if (bytes.length >= SMALL_PIECE || bytes.buffer.byteLength <= SLAB_SIZE) return bytes;
+    return copyOf(bytes);
   }
 
   /** The same for a short while: a few bytes may keep a large chunk alive. */

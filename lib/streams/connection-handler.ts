@@ -1,7 +1,7 @@
 /** Running whatever a server's user has a connection served by. */
 import { types } from 'node:util';
 import { checkFunction } from '../arguments.js';
-import { Description, invalidValue } from '../native/errors.js';
+import { Description, invalidValue, StateError } from '../native/errors.js';
 import { CancelledError } from '../reactor/future.js';
 import { type Coroutine, isCoroutine, isThenable } from '../tasks/coroutine.js';
 import { createTask } from '../tasks/task.js';
@@ -63,9 +63,18 @@ function followPromise(promise: PromiseLike<unknown>, transport: Transport): voi
   );
 }
 
+/** That a peer is gone is no mistake of the handler which did not catch it: nobody need be told, least of all the process. */
 function failed(error: unknown, transport: Transport): void {
+  if (isLoss(error, transport)) return;
   const fd = transport.socket.fileno();
   const message = 'the handler of a connection threw';
   transport.reactor.futures.report(error, { message, source: 'server', ...(fd >= 0 && { fd }) });
   transport.abort();
+}
+
+/** Whether an error is the one by which the connection was lost, or what became of it in a read or a write. */
+function isLoss(error: unknown, { failure }: Transport): boolean {
+  if (failure === null || !(error instanceof Error)) return false;
+  const closed = error instanceof StateError && error.code === 'ERR_CLOSED';
+  return error === failure || error.cause === failure || closed;
 }

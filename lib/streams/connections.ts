@@ -26,7 +26,7 @@ import { type Connection, StreamProtocol, type StreamProtocolOptions } from './s
 export function openConnection(endpoint: Endpoint, options: ConnectOptions = {}): Future<Connection> {
   checkLimit(options);
   const reactor = reactorFor(options.reactor);
-  const protocol = new StreamProtocol({ limit: options.limit, halfOpen: !isEncrypted(options) });
+  const protocol = new StreamProtocol({ limit: options.limit });
   const connecting = createConnection(protocol, endpoint, { ...options, reactor });
   const opened = new Future<Connection>(
     reactor.futures,
@@ -51,8 +51,8 @@ export function openConnection(endpoint: Endpoint, options: ConnectOptions = {})
  * @param onConnection - serves one connection; called before anything of it is read. An async function, or a generator
  * function (run as a task of the reactor), has the connection as long as it runs: when it has ended, the connection is
  * closed, after all that was written is sent. A plain function leaves it as it is, for whoever it gave it to. What any of
- * them throws goes to the reactor's `onError` (`source: 'server'`), and the connection is aborted. That includes the
- * error of a connection that was lost, which a read or a `drain` throws: catch what a peer may cause.
+ * them throws goes to the reactor's `onError` (`source: 'server'`), and the connection is aborted; but not that the connection
+ * was lost, which reads and `drain` throw: whoever does not care need not catch it.
  * @param options.limit - as of {@link openConnection}.
  * @throws TypeError: `onConnection` is no function, or an async generator function. RangeError: the limit is below 1 or no
  * whole number. As `createServer`.
@@ -79,7 +79,6 @@ export function startServer(
   checkLimit(options);
   const made: StreamProtocolOptions = {
     limit: options.limit,
-    halfOpen: !isEncrypted(options),
     onConnection: (connection) => handle(connection, onConnection),
   };
   return createServer(() => new StreamProtocol(made), endpoint, options);
@@ -89,9 +88,4 @@ function checkLimit(options: { readonly limit?: number }): void {
   checkObject(options, 'options');
   const { limit } = options;
   if (limit !== undefined) checkInteger(limit, 'options.limit', 1, Number.MAX_SAFE_INTEGER);
-}
-
-/** TLS knows no half-open connection. */
-function isEncrypted(options: { readonly tls?: unknown }): boolean {
-  return options.tls !== undefined;
 }

@@ -15,7 +15,7 @@ export interface Connection {
 export interface StreamProtocolOptions {
   /** As for {@link StreamReader}. */
   readonly limit?: number | undefined;
-  /** Whether the connection stays open for writing when the peer sends nothing more: not possible under TLS. */
+  /** Whether the connection stays open for writing when the peer sends nothing more: `true` where it is left out. */
   readonly halfOpen?: boolean;
   /** Gets the connection as soon as it is made, before anything is read. */
   readonly onConnection?: (connection: Connection) => void;

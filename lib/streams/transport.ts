@@ -70,6 +70,11 @@ export abstract class Transport {
     return this.state !== 'open';
   }
 
+  /** @internal Why it has failed, or was aborted; `null`: it was not. */
+  get failure(): Error | null {
+    return this.#error;
+  }
+
   get bytesRead(): number {
     return this.received;
   }

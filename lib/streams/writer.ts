@@ -1,11 +1,24 @@
 /** The writing side of a connection. */
 import { StateError } from '../native/errors.js';
 import { Future } from '../reactor/future.js';
+import type { Reactor } from '../reactor/reactor.js';
 import type { Transport } from './transport.js';
 
 /** Why the connection ended; `null`: in order. */
 interface Loss {
   readonly error: Error | null;
+}
+
+// One for all writers of a reactor: most calls of drain() have nothing to wait for.
+const drained = new WeakMap<Reactor, Future<void>>();
+
+function drainedOf(reactor: Reactor): Future<void> {
+  const known = drained.get(reactor);
+  if (known !== undefined) return known;
+  const future = new Future<void>(reactor.futures);
+  future.setResult();
+  drained.set(reactor, future);
+  return future;
 }
 
 /**
@@ -62,7 +75,7 @@ export class StreamWriter implements AsyncDisposable {
       this.#draining ??= new Set();
       return this.#wait(this.#draining);
     }
-    this.#drained ??= this.#done();
+    this.#drained ??= drainedOf(this.transport.reactor);
     return this.#drained;
   }
 

@@ -260,12 +260,35 @@ describe('a handler', () => {
     return never;
   }
 
-  it('is told of a reset by its read, and reported where it does not catch that', async () => {
-    const { reported } = await served(asyncEcho, async ({ writer }, told) => {
+  it('is told of a reset by its read, which it need not catch', async () => {
+    const thrown: unknown[] = [];
+    const handler = async (connection: Connection) => {
+      try {
+        await asyncEcho(connection);
+      } catch (error) {
+        thrown.push(error);
+        throw error;
+      }
+    };
+    const { reported } = await served(handler, async ({ writer }) => {
+      reset(writer.transport.socket);
+      while (thrown.length === 0) await sleep(1);
+    });
+    expect(thrown.map(codeOf)).toEqual(['ECONNRESET']);
+    expect(reported).toEqual([]);
+  });
+
+  it('is reported for what it makes of a reset', async () => {
+    const handler = async ({ reader }: Connection) => {
+      await reader.readAll().catch(() => {
+        throw new Error('of its own');
+      });
+    };
+    const { reported } = await served(handler, async ({ writer }, told) => {
       reset(writer.transport.socket);
       while (told.length === 0) await sleep(1);
     });
-    expect(reported.map(([error]) => codeOf(error))).toEqual(['ECONNRESET']);
+    expect(reported.map(([error]) => error)).toEqual([new Error('of its own')]);
   });
 
   it('may hand the connection over, and close it before it returns', async () => {
