@@ -78,6 +78,8 @@ export class Future<out T> implements PromiseLike<T> {
   // These, and `#onReturn`, take a T; if they said so, a Future<string> were no Future<unknown>.
   #resolve: ((value: never) => void) | null = null;
   #reject: ((error: unknown) => void) | null = null;
+  // Whether the registry holds it, which it is dear to ask.
+  #unseen = false;
   #onCancel: (() => void) | null;
   // Gone once somebody has seen the result.
   #onReturn: ((value: never) => void) | null;
@@ -166,6 +168,7 @@ export class Future<out T> implements PromiseLike<T> {
     if (this.#promise === null && this.#callbacks === null) {
       releaseFrames(error);
       unseen.register(this, { error, report: this.#owner.report }, this);
+      this.#unseen = true;
     }
     this.#finish('failed');
   }
@@ -214,7 +217,7 @@ export class Future<out T> implements PromiseLike<T> {
       else this.#callbacks.push({ callback, scheduled });
       return;
     }
-    unseen.unregister(this);
+    this.#seen();
     this.#owner.enqueue(scheduled);
   }
 
@@ -251,7 +254,7 @@ export class Future<out T> implements PromiseLike<T> {
   }
 
   #makePromise(): Promise<T> {
-    unseen.unregister(this);
+    this.#seen();
     this.#onReturn = null;
     if (this.#state === 'fulfilled') return Promise.resolve(this.#outcome as T);
     if (this.#state !== 'pending') return Promise.reject(this.#outcome);
@@ -264,8 +267,14 @@ export class Future<out T> implements PromiseLike<T> {
 
   #look(): void {
     if (this.#state === 'pending') throw new StateError('ERR_INVALID_STATE', 'the future is not done yet');
-    unseen.unregister(this);
+    this.#seen();
     this.#onReturn = null;
+  }
+
+  #seen(): void {
+    if (!this.#unseen) return;
+    this.#unseen = false;
+    unseen.unregister(this);
   }
 
   #checkPending(what: string): void {

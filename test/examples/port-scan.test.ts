@@ -40,10 +40,12 @@ function silentPort(): number {
 
 /** The findings of a scan, and how many sockets it had open when it had begun. */
 async function scanned(ports: readonly number[], atOnce: number, timeout: number) {
-  const before = openDescriptors().length;
   const reactor = untilClosed(new Reactor());
+  const running = reactor.run();
+  // What it needs itself is open then.
+  await new Promise<void>((resolve) => reactor.callLater(1, resolve));
   const findings = new Map<number, Finding[]>();
-  const ready = openDescriptors().length;
+  const before = openDescriptors().length;
   const scanning = scan(reactor, {
     address: HOST,
     ports,
@@ -51,17 +53,19 @@ async function scanned(ports: readonly number[], atOnce: number, timeout: number
     timeout,
     onFound: (port, finding) => findings.set(port, [...(findings.get(port) ?? []), finding]),
   });
-  const open = openDescriptors().length - ready;
-  const running = reactor.run();
-  await scanning.finally(() => reactor.stop());
-  await running;
-  reactor.close();
+  const open = openDescriptors().length - before;
+  await scanning;
   expect(openDescriptors()).toHaveLength(before);
+  reactor.stop();
+  await running;
   return { findings, open };
 }
 
 function untilClosed(reactor: Reactor): Reactor {
-  onTestFinished(() => reactor.close());
+  onTestFinished(() => {
+    if (reactor.state === 'hosted') reactor.stop();
+    reactor.close();
+  });
   return reactor;
 }
 
