@@ -1,10 +1,10 @@
-/** An echo server on a reader and a writer, by `await`, in Node's loop. */
+/** An echo server on a reader and a writer, by `for await`, in Node's loop. */
 import { startServer } from '../../dist/lib/streams/index.js';
 
 /** @param {import('../../dist/lib/streams/index.js').Connection} connection */
 async function echo({ reader, writer }) {
   try {
-    for (let data = await reader.read(); data !== null; data = await reader.read()) {
+    for await (const data of reader) {
       if (!writer.write(data)) await writer.drain();
     }
   } catch {

@@ -1,7 +1,7 @@
 /** A result that is there later, and that a reactor delivers. */
 import { checkFunction } from '../arguments.js';
 import { invalidType, StateError } from '../native/errors.js';
-import { Callback, type Runnable } from './callbacks.js';
+import { Callback, type Runnable, runReporting } from './callbacks.js';
 import type { Report } from './errors.js';
 import type { PromiseWork } from './promises.js';
 import type { Reactor } from './reactor.js';
@@ -11,8 +11,9 @@ export class CancelledError extends Error {
   override readonly name = 'CancelledError';
   readonly code = 'ERR_CANCELLED';
 
-  constructor(message = 'cancelled') {
-    super(message);
+  /** @param options.cause - what went wrong when whoever was cancelled let go. */
+  constructor(message = 'cancelled', options?: { readonly cause?: unknown }) {
+    super(message, options);
   }
 }
 
@@ -56,9 +57,28 @@ function capture(resolve: (value: unknown) => void, reject: (error: unknown) => 
 }
 
 /** Somebody who waits, for a future of his type. */
-interface DoneCallback {
-  readonly callback: (future: never) => void;
-  readonly scheduled: Runnable;
+interface Waiter extends Runnable {
+  readonly waiting: boolean;
+  calls(callback: unknown): boolean;
+}
+
+class DoneCallback<T> extends Callback<[Future<T>]> implements Waiter {
+  override get origin(): string {
+    return 'a done callback of a future';
+  }
+}
+
+/** A result, and how it goes back to whom it came from; `null`: it need not. */
+export interface Passed<T> {
+  readonly value: T;
+  readonly giveBack: (() => void) | null;
+}
+
+/** In place of `onReturn`: another future may give the result back. */
+function passed(): void {}
+
+export function checkReason(reason: unknown): void {
+  if (reason !== undefined && typeof reason !== 'string') throw invalidType('reason', 'a string', reason);
 }
 
 /**
@@ -73,7 +93,7 @@ export class Future<out T> implements PromiseLike<T> {
   // The result, or the exception.
   #outcome: unknown;
   // Most have none or one, or are awaited: nothing is made before it is needed.
-  #callbacks: DoneCallback[] | null = null;
+  #callbacks: Waiter[] | null = null;
   #promise: Promise<T> | null = null;
   // These, and `#onReturn`, take a T; if they said so, a Future<string> were no Future<unknown>.
   #resolve: ((value: never) => void) | null = null;
@@ -152,13 +172,7 @@ export class Future<out T> implements PromiseLike<T> {
   deliver(value: T): void {
     this.#checkPending('a result');
     this.#outcome = value;
-    this.#finish('fulfilled', (callback) => {
-      try {
-        callback.run();
-      } catch (error) {
-        this.#owner.report(error, { message: 'a done callback of a future threw', source: 'callback' });
-      }
-    });
+    this.#finish('fulfilled', (callback) => runReporting(callback, this.#owner.report));
   }
 
   /** @throws StateError `ERR_INVALID_STATE`: it is done. */
@@ -180,18 +194,33 @@ export class Future<out T> implements PromiseLike<T> {
    * @returns `false`: it was done already.
    */
   cancel(reason?: string): boolean {
-    if (reason !== undefined && typeof reason !== 'string') throw invalidType('reason', 'a string', reason);
+    checkReason(reason);
     if (this.#state !== 'pending') return false;
-    this.#outcome = new CancelledError(reason);
-    const onCancel = this.#onCancel;
-    this.#finish('cancelled');
-    onCancel?.();
+    this.endCancelled(new CancelledError(reason));
     return true;
   }
 
-  /** @internal The result, for a future that passes it on, and may yet give it back. There is one. */
-  passOn(): T {
-    return this.#outcome as T;
+  /** @internal The same with an error that is there. It is pending. */
+  endCancelled(error: CancelledError): void {
+    this.#outcome = error;
+    const onCancel = this.#onCancel;
+    this.#finish('cancelled');
+    onCancel?.();
+  }
+
+  /**
+   * @internal The result, for a future that passes it on, and from now on is the one that may give it back, while nobody
+   * has seen it here. There is one.
+   */
+  passOn(): Passed<T> {
+    const value = this.#outcome as T;
+    const onReturn = this.#onReturn;
+    if (onReturn === null || onReturn === passed) return { value, giveBack: null };
+    this.#onReturn = passed;
+    const giveBack = () => {
+      if (this.#onReturn === passed) this.#return(onReturn);
+    };
+    return { value, giveBack };
   }
 
   /**
@@ -200,7 +229,11 @@ export class Future<out T> implements PromiseLike<T> {
    */
   giveBack(): void {
     const onReturn = this.#onReturn;
-    if (this.#state !== 'fulfilled' || onReturn === null) return;
+    if (this.#state !== 'fulfilled' || onReturn === null || onReturn === passed) return;
+    this.#return(onReturn);
+  }
+
+  #return(onReturn: (value: never) => void): void {
     const value = this.#outcome as T;
     this.#state = 'cancelled';
     this.#outcome = new CancelledError();
@@ -211,20 +244,29 @@ export class Future<out T> implements PromiseLike<T> {
   /** Has the reactor call back, in the order of adding, once this is done; soon, where it is. */
   addDoneCallback(callback: (future: Future<T>) => void): void {
     checkFunction(callback, 'callback');
-    const scheduled = new Callback<[Future<T>]>(callback, [this]);
+    const waiter = new DoneCallback<T>(callback, [this]);
     if (this.#state === 'pending') {
-      if (this.#callbacks === null) this.#callbacks = [{ callback, scheduled }];
-      else this.#callbacks.push({ callback, scheduled });
+      if (this.#callbacks === null) this.#callbacks = [waiter];
+      else this.#callbacks.push(waiter);
       return;
     }
     this.#seen();
-    this.#owner.enqueue(scheduled);
+    if (this.#onReturn !== null) this.#expect(waiter);
+    this.#owner.enqueue(waiter);
+  }
+
+  /** What two wait for at a time is given back by neither. */
+  #expect(waiter: Waiter): void {
+    const [before] = this.#callbacks ?? [];
+    if (this.#onReturn === passed || before?.waiting === true) this.#onReturn = null;
+    this.#callbacks = this.#onReturn === null ? null : [waiter];
   }
 
   /** @returns how many were removed. */
   removeDoneCallback(callback: (future: Future<T>) => void): number {
+    if (this.#state !== 'pending') return 0;
     const before = this.#callbacks ?? [];
-    const after = before.filter((added) => added.callback !== callback);
+    const after = before.filter((added) => !added.calls(callback));
     this.#callbacks = after.length > 0 ? after : null;
     return before.length - after.length;
   }
@@ -239,6 +281,7 @@ export class Future<out T> implements PromiseLike<T> {
     onfulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
+    this.#owner.promises.check();
     this.#promise ??= this.#makePromise();
     return this.#promise.then(onfulfilled, onrejected);
   }
@@ -290,9 +333,10 @@ export class Future<out T> implements PromiseLike<T> {
     this.#onCancel = null;
     const callbacks = this.#callbacks;
     if (callbacks !== null) {
-      this.#callbacks = null;
       if (callbacks.length > 1) this.#onReturn = null;
-      for (const { scheduled } of callbacks) call(scheduled);
+      // What may be given back must know who waits for it.
+      if (this.#onReturn === null) this.#callbacks = null;
+      for (const waiter of callbacks) call(waiter);
     }
     const resolve = this.#resolve;
     const reject = this.#reject;

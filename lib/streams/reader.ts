@@ -3,9 +3,11 @@ import { constants } from 'node:buffer';
 import { checkInteger } from '../arguments.js';
 import { StateError } from '../native/errors.js';
 import { Future } from '../reactor/future.js';
+import { ChunkIterator } from './chunk-iterator.js';
 import { Chunks } from './chunks.js';
 import { IncompleteReadError, LimitOverrunError } from './errors.js';
 import { LINE_ENDS, type Match, Search, type Separator, Separators } from './separators.js';
+import { copyOf } from './slab.js';
 import type { Transport } from './transport.js';
 
 /** Bytes up to a separator, where nobody says otherwise. */
@@ -15,10 +17,16 @@ export const DEFAULT_LIMIT = 64 * 1024;
 const WAIT = Symbol('wait');
 
 /** Takes from the buffer what a read asked for. @throws what the read is rejected with. */
-type Attempt<T> = () => T | typeof WAIT;
+type Attempt<T> = (reader: StreamReader) => T | typeof WAIT;
+
+/** Whoever gets what was read: a future, or a step of an iteration. */
+export interface Sink<T> {
+  setResult(value: T): void;
+  setException(error: unknown): void;
+}
 
 interface WaitingRead {
-  readonly future: Future<unknown>;
+  readonly sink: Sink<unknown>;
   readonly attempt: Attempt<unknown>;
 }
 
@@ -34,6 +42,9 @@ interface WaitingRead {
  * limit the transport pauses, until there is no more than the limit, or a read waits for more.
  */
 export class StreamReader implements AsyncIterable<Buffer> {
+  /** What most reads ask for: all that is there. */
+  static readonly #readAll: Attempt<Buffer | null> = (reader) => reader.#takeUpTo(Number.POSITIVE_INFINITY);
+
   readonly #transport: Transport;
   readonly #limit: number;
   readonly #chunks = new Chunks();
@@ -63,11 +74,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   read(max?: number): Future<Buffer | null> {
     checkMax(max);
-    return this.#read<Buffer | null>(() => {
-      const { length } = this.#chunks;
-      if (length > 0 || max === 0) return this.#take(max === undefined || max > length ? length : max);
-      return this.#ended ? this.#atLast(null) : WAIT;
-    }, this.#giveBack);
+    const attempt =
+      max === undefined ? StreamReader.#readAll : (reader: StreamReader) => reader.#takeUpTo(max);
+    return this.#read(attempt, this.#giveBack);
   }
 
   /**
@@ -156,12 +165,24 @@ export class StreamReader implements AsyncIterable<Buffer> {
   }
 
   /** Chunks as they come, up to the end. Whoever leaves the loop may read on. @throws as {@link StreamReader.read}. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
-    for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
+    return new ChunkIterator(this, this.#transport.reactor.futures.promises);
+  }
+
+  /** @internal Reads what there is, for a step of an iteration. @throws as {@link StreamReader.read}. */
+  readTo(sink: Sink<Buffer | null>): void {
+    this.#begin(sink, StreamReader.#readAll);
   }
 
   /** @internal Bytes arrived; they are copied. */
   feed(data: Uint8Array): void {
+    const waiting = this.#waiting;
+    if (waiting !== null && waiting.attempt === StreamReader.#readAll && this.#chunks.length === 0) {
+      // Nothing stands before it: no detour through the buffer.
+      this.#waiting = null;
+      waiting.sink.setResult(copyOf(data));
+      return;
+    }
     this.#chunks.append(data);
     this.#tryAgain();
     this.#pauseAbove();
@@ -177,16 +198,19 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Tries, and waits where it must. @param onReturn - gets back what nobody came to fetch. */
   #read<T>(attempt: Attempt<T>, onReturn: (value: T) => void): Future<T> {
-    const { futures } = this.#transport.reactor;
-    const future = new Future<T>(futures, this.#stopWaiting, onReturn);
-    if (settle(future, attempt)) return future;
+    const future = new Future<T>(this.#transport.reactor.futures, this.#stopWaiting, onReturn);
+    this.#begin(future, attempt);
+    return future;
+  }
+
+  #begin<T>(sink: Sink<T>, attempt: Attempt<T>): void {
+    if (settle(this, sink, attempt)) return;
     if (this.#waiting !== null) {
       throw new StateError('ERR_INVALID_STATE', 'another read waits for this stream: one can wait at a time');
     }
-    this.#waiting = { future, attempt };
+    this.#waiting = { sink: sink as Sink<unknown>, attempt };
     // However much is buffered, it is not enough.
     this.#resume();
-    return future;
   }
 
   #tryAgain(): void {
@@ -194,7 +218,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     if (waiting === null) return;
     // Nobody's turn meanwhile: what a transport has at hand may come in the moment in which it goes on.
     this.#waiting = null;
-    if (!settle(waiting.future, waiting.attempt)) this.#waiting = waiting;
+    if (!settle(this, waiting.sink, waiting.attempt)) this.#waiting = waiting;
   }
 
   // These two are made once for each reader, because most wait all the time, and for one read after the other.
@@ -209,6 +233,12 @@ export class StreamReader implements AsyncIterable<Buffer> {
     this.#tryAgain();
     this.#pauseAbove();
   };
+
+  #takeUpTo(max: number): Buffer | null | typeof WAIT {
+    const { length } = this.#chunks;
+    if (length > 0 || max === 0) return this.#take(Math.min(max, length));
+    return this.#ended ? this.#atLast(null) : WAIT;
+  }
 
   #take(length: number): Buffer {
     const bytes = this.#chunks.take(length);
@@ -260,13 +290,13 @@ function checkMax(max: number | undefined): void {
 }
 
 /** @returns whether it is done. */
-function settle<T>(future: Future<T>, attempt: Attempt<T>): boolean {
+function settle<T>(reader: StreamReader, sink: Sink<T>, attempt: Attempt<T>): boolean {
   try {
-    const outcome = attempt();
+    const outcome = attempt(reader);
     if (outcome === WAIT) return false;
-    future.setResult(outcome);
+    sink.setResult(outcome);
   } catch (error) {
-    future.setException(error);
+    sink.setException(error);
   }
   return true;
 }
