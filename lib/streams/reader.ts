@@ -52,6 +52,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   #paused = false;
   #ended = false;
   #error: Error | null = null;
+  #onCancel: (() => void) | null = null;
+  #onReturn: ((bytes: Buffer | null) => void) | null = null;
 
   /** @internal Made with a connection: `openConnection()`, `startServer()`. */
   constructor(transport: Transport, limit: number = DEFAULT_LIMIT) {
@@ -221,18 +223,24 @@ export class StreamReader implements AsyncIterable<Buffer> {
     if (!settle(this, waiting.sink, waiting.attempt)) this.#waiting = waiting;
   }
 
-  // These two are made once for each reader, because most wait all the time, and for one read after the other.
-  readonly #stopWaiting = (): void => {
-    this.#waiting = null;
-    this.#pauseAbove();
-  };
+  // These two are made once, when they are needed: most readers wait for one read after the other, or are iterated over.
+  get #stopWaiting(): () => void {
+    this.#onCancel ??= () => {
+      this.#waiting = null;
+      this.#pauseAbove();
+    };
+    return this.#onCancel;
+  }
 
-  readonly #giveBack = (bytes: Buffer | null): void => {
-    if (bytes === null) return;
-    this.#chunks.prepend(bytes);
-    this.#tryAgain();
-    this.#pauseAbove();
-  };
+  get #giveBack(): (bytes: Buffer | null) => void {
+    this.#onReturn ??= (bytes) => {
+      if (bytes === null) return;
+      this.#chunks.prepend(bytes);
+      this.#tryAgain();
+      this.#pauseAbove();
+    };
+    return this.#onReturn;
+  }
 
   #takeUpTo(max: number): Buffer | null | typeof WAIT {
     const { length } = this.#chunks;

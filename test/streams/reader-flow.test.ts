@@ -152,6 +152,37 @@ describe('a loop', () => {
     });
   });
 
+  it('over the reader is refused a step while another read waits, which goes on', async () => {
+    const reactor = openReactor();
+    const { reader, far } = streaming(reactor);
+    await play(reactor, HOSTED, async () => {
+      const chunks = reader[Symbol.asyncIterator]();
+      const first = chunks.next();
+      await expect(chunks.next()).rejects.toMatchObject({ code: 'ERR_INVALID_STATE' });
+      far.send(Buffer.from('one'));
+      expect(await first).toEqual({ value: Buffer.from('one'), done: false });
+      far.shutdown('write');
+      expect(await chunks.next()).toEqual({ value: undefined, done: true });
+      expect(await chunks.next()).toEqual({ value: undefined, done: true });
+    });
+  });
+
+  it('over the reader ends with the error of the connection, after what came before it', async () => {
+    const reactor = openReactor();
+    const { reader, writer, far } = streaming(reactor);
+    await play(reactor, HOSTED, async () => {
+      const heard: string[] = [];
+      far.send(Buffer.from('one'));
+      await expect(async () => {
+        for await (const chunk of reader) {
+          heard.push(String(chunk));
+          writer.transport.abort(new Error('given up'));
+        }
+      }).rejects.toThrow('given up');
+      expect(heard).toEqual(['one']);
+    });
+  });
+
   it('over lines() gets lines to the end, the last as it is', async () => {
     const reactor = openReactor();
     const { reader, far } = streaming(reactor);
