@@ -10,6 +10,7 @@ import { answersIn, get, WebServer } from '../support/example-web.js';
 import { connected, takeAll } from '../support/net-client.js';
 import { runProgram } from '../support/programs.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { hasTool } from '../support/tools.js';
 
 const LAST = 'Connection: close';
 
@@ -26,7 +27,7 @@ response = function(status, headers, body)
 end
 `;
 
-describe('the three stages of the deferred-web example', () => {
+describe.runIf(hasTool('curl') && hasTool('wrk'))('the three stages of the deferred-web example', () => {
   it('1: has everybody wait for who is slow', async () => {
     using server = await WebServer.start(['--stage', '1', '--delay', '1000', '--log']);
     const start = performance.now();
@@ -71,7 +72,7 @@ describe('the three stages of the deferred-web example', () => {
   });
 });
 
-describe('the deferred-web example under load', () => {
+describe.runIf(hasTool('curl') && hasTool('wrk'))('the deferred-web example under load', () => {
   it('answers each request of many connections, while others wait', async () => {
     using server = await WebServer.start(['--log', '--patience', '60000']);
     const waiting = Array.from({ length: 30 }, () => server.say(get('/wait', LAST)));
@@ -95,7 +96,7 @@ describe('the deferred-web example under load', () => {
   });
 });
 
-describe('a connection of the deferred-web example', () => {
+describe.runIf(hasTool('curl') && hasTool('wrk'))('a connection of the deferred-web example', () => {
   let server: WebServer;
   beforeAll(async () => {
     server = await WebServer.start(['--delay', '150', '--patience', '60000']);
@@ -274,7 +275,7 @@ describe('a connection of the deferred-web example', () => {
   });
 });
 
-describe('a slow client of the deferred-web example', () => {
+describe.runIf(hasTool('curl') && hasTool('wrk'))('a slow client of the deferred-web example', () => {
   const PATIENCE = 300;
   let server: WebServer;
   beforeAll(async () => {
@@ -345,7 +346,7 @@ describe('a slow client of the deferred-web example', () => {
   });
 });
 
-describe('the deferred-web example', () => {
+describe.runIf(hasTool('curl') && hasTool('wrk'))('the deferred-web example', () => {
   it('ends on Ctrl-C, whoever waits', async () => {
     using server = await WebServer.start(['--log']);
     const client = await connected({ host: '127.0.0.1', port: server.port });
@@ -370,7 +371,7 @@ describe('the deferred-web example', () => {
   });
 });
 
-describe('a page', () => {
+describe.runIf(hasTool('curl') && hasTool('wrk'))('a page', () => {
   const limits = { maxHead: 1000, maxBody: 1000, patience: 60_000 };
 
   /** Serves a page while the scene lasts. What the server says of it on the console is returned. */

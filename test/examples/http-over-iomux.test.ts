@@ -10,6 +10,7 @@ import { takeAll } from '../support/net-client.js';
 import { Program, runProgram } from '../support/programs.js';
 import { TemporaryFolder } from '../support/temporary.js';
 import { Authority } from '../support/tls-certificates.js';
+import { hasTool } from '../support/tools.js';
 
 const PROGRAM = 'examples/http-over-iomux';
 const HELLO = 'hello from http over iomux\n';
@@ -91,7 +92,7 @@ async function summary(program: Program) {
   return { answers: Number(answers), connections: Number(connections) };
 }
 
-describe('the example of http over iomux', () => {
+describe.runIf(hasTool('curl') && hasTool('wrk'))('the example of http over iomux', () => {
   it('answers more than ten thousand requests, none wrong, and keeps each connection', async () => {
     const { program, http } = await started();
     using _ = program;

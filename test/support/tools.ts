@@ -20,5 +20,7 @@ export function hasTool(name: 'curl' | 'wrk' | 'openssl'): boolean {
 
 /** The same for uvloop, which benchmarks are compared with. */
 export function hasUvloop(): boolean {
-  return REQUIRED || ['python3', '/usr/bin/python3'].some((python) => succeeds(python, ['-c', 'import uvloop']));
+  return (
+    REQUIRED || ['python3', '/usr/bin/python3'].some((python) => succeeds(python, ['-c', 'import uvloop']))
+  );
 }
