@@ -61,8 +61,8 @@ export function packThrown(thrown: unknown, runtime: Runtime): Thrown {
   const properties: Record<string, unknown> = {};
   for (const key of Object.getOwnPropertyNames(thrown)) {
     if (key === 'name' || key === 'message' || key === 'stack') continue;
-    const value: unknown = Reflect.get(thrown, key);
     try {
+      const value: unknown = Reflect.get(thrown, key);
       pack(value, runtime, key);
       properties[key] = value;
     } catch {
@@ -70,13 +70,17 @@ export function packThrown(thrown: unknown, runtime: Runtime): Thrown {
     }
   }
   const { name, message, stack = '' } = thrown;
-  return { error: { name, message, stack }, packed: pack(properties, runtime, 'an error') };
+  // Whoever made it may have given it anything in place of a text, also what cannot be cloned.
+  const error = { name: String(name), message: String(message), stack: String(stack) };
+  return { error, packed: pack(properties, runtime, 'an error') };
 }
 
 export function unpackThrown({ error, packed }: Thrown, runtime: Runtime): unknown {
   const unpacked = unpack(packed, runtime);
   if (error === null) return unpacked;
-  const thrown = new (CLASSES[error.name] ?? Error)(error.message);
+  // Not what every object inherits: 'toString' is a name as well.
+  const Class = Object.hasOwn(CLASSES, error.name) ? CLASSES[error.name] : undefined;
+  const thrown = new (Class ?? Error)(error.message);
   const hidden = { stack: error.stack, ...(thrown.name !== error.name && { name: error.name }) };
   for (const [key, value] of Object.entries(hidden)) {
     Object.defineProperty(thrown, key, { value, configurable: true, writable: true });

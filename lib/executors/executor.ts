@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { checkBoolean, checkInteger, checkIterable, checkObject } from '../arguments.js';
 import { invalidType, StateError } from '../native/errors.js';
 import { currentReactor } from '../reactor/ambient.js';
+import type { Handle } from '../reactor/callbacks.js';
 import { Future } from '../reactor/future.js';
 import { Reactor } from '../reactor/reactor.js';
 import { type Order, pack, type Runtime, unpack, unpackThrown } from './crossing.js';
@@ -19,6 +20,8 @@ export interface ExecutorOptions {
 interface Job {
   readonly order: Order;
   readonly future: Future<unknown>;
+  /** Fails it, should the reactor, which does not run yet, be run in a way in which the result would never come. */
+  readonly guard: Handle | null;
 }
 
 /** Results that `map` has asked for in advance, for each worker: one it works at, one it finds when it is done. */
@@ -72,7 +75,8 @@ export abstract class Executor implements AsyncDisposable {
    * @param args - copied now: by the structured clone algorithm, for a process as `v8.serialize()` does.
    * @returns its exception can be, besides that of the function: TypeError `ERR_INVALID_ARG_VALUE`, the module exports no
    * such function, or the result cannot be cloned; `ERR_MODULE_NOT_FOUND`, and what else importing it throws; Error
-   * `ERR_WORKER_DIED`: the worker ended while it was at it; StateError `ERR_UNSUPPORTED`: tinypool is not installed.
+   * `ERR_WORKER_DIED`: the worker ended while it was at it; StateError `ERR_UNSUPPORTED`: tinypool is not installed, or the
+   * reactor was idle, and a blocking run of it began meanwhile.
    * @throws TypeError: bad arguments; `ERR_INVALID_ARG_VALUE`: one that cannot be cloned, a relative path. StateError
    * `ERR_CLOSED`: after `shutdown()`, or the reactor is closed; `ERR_UNSUPPORTED`: the reactor is in a blocking run.
    */
@@ -84,8 +88,9 @@ export abstract class Executor implements AsyncDisposable {
     checkReactor(reactor);
     const packed = pack(args, this.#runtime, 'one of args');
     const order = { runtime: this.#runtime, module: specifier, name, args: packed };
+    const guard = reactor.state === 'idle' ? reactor.callLater(0, () => this.#refuseToBlock(job)) : null;
     const future = new Future<unknown>(reactor.futures, () => this.#remove(job));
-    const job = { order, future };
+    const job = { order, future, guard };
     this.#queue.push(job);
     this.#begin();
     return future as Future<T>;
@@ -168,7 +173,7 @@ export abstract class Executor implements AsyncDisposable {
     }
   }
 
-  async #run({ order, future }: Job): Promise<void> {
+  async #run({ order, future, guard }: Job): Promise<void> {
     try {
       this.#pool ??= WorkerPool.open(this.#runtime, this.#maxWorkers);
       const pool = await this.#pool;
@@ -179,10 +184,20 @@ export abstract class Executor implements AsyncDisposable {
       else future.setResult(unpack(outcome.value, this.#runtime));
     } catch (error) {
       if (!future.done()) future.setException(error);
+    } finally {
+      guard?.cancel();
     }
   }
 
+  #refuseToBlock(job: Job): void {
+    const { future } = job;
+    if (future.done() || future.reactor.state !== 'blocking') return;
+    this.#remove(job);
+    future.setException(standsStill());
+  }
+
   #remove(job: Job): void {
+    job.guard?.cancel();
     const index = this.#queue.indexOf(job);
     if (index >= 0) this.#queue.splice(index, 1);
   }
@@ -208,8 +223,11 @@ function checkName(name: unknown): void {
 
 function checkReactor({ state }: Reactor): void {
   if (state === 'closed') throw new StateError('ERR_CLOSED', 'the reactor is closed');
-  if (state !== 'blocking') return;
+  if (state === 'blocking') throw standsStill();
+}
+
+function standsStill(): StateError {
   const message =
     "workers answer by Node's own loop, which stands still in a blocking run: use `await reactor.run()`";
-  throw new StateError('ERR_UNSUPPORTED', message);
+  return new StateError('ERR_UNSUPPORTED', message);
 }

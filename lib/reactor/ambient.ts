@@ -24,14 +24,27 @@ export function defaultReactor(): Reactor {
   return reactor;
 }
 
-/** @internal What the layers above use where no reactor is named: the running one, else the default. */
-export function currentReactor(): Reactor {
+/** @internal The one for which this call is made; `null` where that is not known. */
+export function workingReactor(): Reactor | null {
   const iterating = iteratingReactor();
   if (iterating !== null) return iterating;
   const working = asyncWork.getStore()?.reactor;
-  if (working !== undefined && working.state !== 'closed') return working;
+  return working === undefined || working.state === 'closed' ? null : working;
+}
+
+function runningReactor(): Reactor | null {
   const [...running] = hosted;
-  return running.findLast((reactor) => reactor !== ambient) ?? defaultReactor();
+  return workingReactor() ?? running.findLast((reactor) => reactor !== ambient) ?? null;
+}
+
+/** @internal What the layers above use where no reactor is named: the running one, else the default. */
+export function currentReactor(): Reactor {
+  return runningReactor() ?? defaultReactor();
+}
+
+/** @internal The same where nothing is begun: `null` where there is none, and none is made. */
+export function presentReactor(): Reactor | null {
+  return runningReactor() ?? ambient;
 }
 
 /**

@@ -27,6 +27,21 @@ export class Callback<A extends unknown[]> extends AsyncResource implements Hand
     return this.#cancelled;
   }
 
+  /** What it is, for the report of what it throws. */
+  get origin(): string {
+    return 'a callback of callSoon()';
+  }
+
+  /** Whether it is to run yet. */
+  get waiting(): boolean {
+    return this.#callback !== null;
+  }
+
+  /** Whether this is what it is to call. */
+  calls(callback: unknown): boolean {
+    return this.#callback === callback;
+  }
+
   cancel(): void {
     if (this.#callback === null) return;
     this.#cancelled = true;
@@ -45,7 +60,17 @@ export class Callback<A extends unknown[]> extends AsyncResource implements Hand
 
 /** What the queue runs. */
 export interface Runnable {
+  readonly origin: string;
   run(): void;
+}
+
+/** Runs it. What it throws is reported. */
+export function runReporting(callback: Runnable, report: Report): void {
+  try {
+    callback.run();
+  } catch (error) {
+    report(error, { message: `${callback.origin} threw`, source: 'callback' });
+  }
 }
 
 /** First in, first out. What runs may queue more: that waits for the next time. */
@@ -67,13 +92,7 @@ export class CallbackQueue {
     const batch = this.#queued;
     if (batch.length === 0) return 0;
     this.#queued = this.#spare;
-    for (const callback of batch) {
-      try {
-        callback.run();
-      } catch (error) {
-        report(error, { message: 'a callback of callSoon() threw', source: 'callback' });
-      }
-    }
+    for (const callback of batch) runReporting(callback, report);
     const { length } = batch;
     batch.length = 0;
     this.#spare = batch;

@@ -1,6 +1,7 @@
 /** Any awaitable as a future. */
 import { invalidType, invalidValue } from '../native/errors.js';
 import { Future, type FutureOwner } from './future.js';
+import { follow } from './promises.js';
 
 /**
  * The awaitable itself, where it is a future of the owner's reactor, or a future that does what it does.
@@ -16,22 +17,14 @@ export function futureOf<T>(awaitable: PromiseLike<T>, owner: FutureOwner, name 
   if (typeof awaitable?.then !== 'function') {
     throw invalidType(name, 'a Future, a promise or another thenable', awaitable);
   }
-  const { promises } = owner;
-  const future = new Future<T>(owner, () => promises.end());
+  const future = new Future<T>(owner, () => stop());
   // The error of a promise is its owner's, who may be told when nobody here waits for it any more.
   future.addDoneCallback(() => {});
-  promises.begin();
-  awaitable.then(
-    (value) => {
-      if (future.done()) return;
-      promises.end();
-      future.setResult(value);
-    },
-    (error: unknown) => {
-      if (future.done()) return;
-      promises.end();
-      future.setException(error);
-    },
+  const stop = follow(
+    awaitable,
+    owner.promises,
+    (value) => future.setResult(value),
+    (error) => future.setException(error),
   );
   return future;
 }

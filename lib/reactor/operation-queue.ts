@@ -51,9 +51,19 @@ export class OperationQueue {
    * Adds an operation, which has been tried, or is behind others.
    *
    * @param waitsFor - what it waits for.
+   * @param onReturn - takes back a result that nobody was told of.
    */
-  add<T>(syscall: string, attempt: Attempt<T>, waitsFor: Wait): Future<T> {
-    const future: Future<T> = new Future<T>(this.#owner.futures, () => this.#remove(operation));
+  add<T>(
+    syscall: string,
+    attempt: Attempt<T>,
+    waitsFor: Wait,
+    onReturn: ((value: T) => void) | null,
+  ): Future<T> {
+    const future: Future<T> = new Future<T>(
+      this.#owner.futures,
+      () => this.#remove(operation),
+      onReturn,
+    );
     const operation: Operation = {
       syscall,
       attempt: () => {
@@ -77,6 +87,12 @@ export class OperationQueue {
     if (delay === null) return;
     this.#watcher.pause();
     this.#pause = this.#owner.after(delay, () => this.#resume());
+  }
+
+  /** Tries again at once: an operation may have what it waits for. */
+  retry(): void {
+    this.#pause?.cancel();
+    this.#resume();
   }
 
   #resume(): void {

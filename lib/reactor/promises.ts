@@ -50,9 +50,14 @@ export function checkReturned(value: unknown): void {
 export class PromiseWork {
   #waiting = 0;
 
-  /** A promise begins to wait for something of the reactor. @throws StateError `ERR_IN_MICROTASK`. */
-  begin(): void {
+  /** @throws StateError `ERR_IN_MICROTASK`: this is a blocking run in which no promise moves. */
+  check(): void {
     if (standing) throw inMicrotask();
+  }
+
+  /** A promise begins to wait for something of the reactor. @throws as {@link PromiseWork.check}. */
+  begin(): void {
+    this.check();
     this.#waiting++;
   }
 
@@ -77,6 +82,39 @@ export class PromiseWork {
   leave(): void {
     standing = false;
   }
+}
+
+/**
+ * Tells what becomes of an awaitable, once. Until then, or until it is stopped, it counts among what waits.
+ *
+ * @returns what stops it: whether there was something to stop.
+ * @throws as {@link PromiseWork.check}.
+ */
+export function follow<T>(
+  awaitable: PromiseLike<T>,
+  promises: PromiseWork,
+  fulfil: (value: T) => void,
+  reject: (error: unknown) => void,
+): () => boolean {
+  let waiting = true;
+  const stop = () => {
+    if (!waiting) return false;
+    waiting = false;
+    promises.end();
+    return true;
+  };
+  const fail = (error: unknown) => {
+    if (stop()) reject(error);
+  };
+  promises.begin();
+  try {
+    awaitable.then((value) => {
+      if (stop()) fulfil(value);
+    }, fail);
+  } catch (error) {
+    fail(error);
+  }
+  return stop;
 }
 
 function inMicrotask(): StateError {

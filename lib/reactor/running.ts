@@ -6,9 +6,22 @@ let iterating: Reactor | null = null;
 
 /**
  * For whom an async function works: it does so after each `await` as well, which nobody sees. Tasks of generators do
- * without: as soon as one store is used, Node looks after each promise of the process.
+ * without where they can: as soon as one store is used, Node looks after each promise of the process.
  */
 export const asyncWork = new AsyncLocalStorage<{ readonly reactor: Reactor }>();
+
+let followed = false;
+
+/** Runs `action` for somebody: what it begins asynchronously works for him as well. */
+export function workFor<T>(worker: { readonly reactor: Reactor }, action: () => T): T {
+  followed = true;
+  return asyncWork.run(worker, action);
+}
+
+/** Whether it must be known for whom promises work: it is where it costs nothing more, or could be mistaken. */
+export function followsWork(): boolean {
+  return followed || hosted.size > 1;
+}
 
 /** Those that live in Node's loop, in the order in which their runs began. */
 export const hosted = new Set<Reactor>();

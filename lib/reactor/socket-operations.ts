@@ -34,6 +34,8 @@ export class SocketOperations {
   readonly #readers = new Map<Socket, OperationQueue>();
   readonly #writers = new Map<Socket, OperationQueue>();
   readonly #reserve = new ReserveDescriptor();
+  // Accepted for somebody who was cancelled before he was told. Those of a listener that is garbage are garbage, too.
+  readonly #returned = new WeakMap<Socket, Socket[]>();
 
   constructor(owner: OperationsOwner) {
     this.#owner = owner;
@@ -43,14 +45,29 @@ export class SocketOperations {
     checkSocket(listener);
     this.#reserve.hold();
     const pause = new AcceptPause();
-    return this.#begin(listener, EVENT_READ, 'accept', () => {
+    const attempt = () => {
       try {
-        return listener.accept() ?? PENDING;
+        return this.#returned.get(listener)?.shift() ?? listener.accept() ?? PENDING;
       } catch (error) {
         if (!isExhaustion(error)) throw error;
         return this.#pauseAccepting(listener, error, pause.next());
       }
-    });
+    };
+    return this.#begin(listener, EVENT_READ, 'accept', attempt, (connection) =>
+      this.#takeBack(listener, connection),
+    );
+  }
+
+  /** A connection goes to whoever accepts next. */
+  #takeBack(listener: Socket, connection: Socket): void {
+    if (listener.closed) {
+      connection.close();
+      return;
+    }
+    const returned = this.#returned.get(listener);
+    if (returned === undefined) this.#returned.set(listener, [connection]);
+    else returned.push(connection);
+    this.#readers.get(listener)?.retry();
   }
 
   connect(socket: Socket, address: Address): Future<void> {
@@ -100,37 +117,45 @@ export class SocketOperations {
     this.#reserve.release();
   }
 
-  #begin<T>(socket: Socket, direction: number, syscall: string, attempt: Attempt<T>): Future<T> {
+  /** @param onReturn - takes back a result that nobody was told of. */
+  #begin<T>(
+    socket: Socket,
+    direction: number,
+    syscall: string,
+    attempt: Attempt<T>,
+    onReturn: ((value: T) => void) | null = null,
+  ): Future<T> {
     const queues = direction === EVENT_READ ? this.#readers : this.#writers;
+    const { futures } = this.#owner;
     const present = queues.get(socket);
-    if (present !== undefined) return present.add(syscall, attempt, PENDING);
+    if (present !== undefined) return present.add(syscall, attempt, PENDING, onReturn);
     this.#owner.watchers.checkFree(socket, direction);
     let outcome: T | Wait;
     try {
       outcome = attempt();
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      const failed = new Future<T>(this.#owner.futures);
+      const failed = new Future<T>(futures);
       failed.setException(error);
       return failed;
     }
     if (!(outcome instanceof Wait)) {
-      const done = new Future<T>(this.#owner.futures);
+      const done = new Future<T>(futures, null, onReturn);
       done.setResult(outcome);
       return done;
     }
     // An attempt that reports may have been told to do another.
     const since = queues.get(socket);
-    if (since !== undefined) return since.add(syscall, attempt, outcome);
+    if (since !== undefined) return since.add(syscall, attempt, outcome, onReturn);
     const perTurn = syscall === 'accept' ? ACCEPTS_PER_TURN : OPERATIONS_PER_TURN;
     const queue = new OperationQueue(socket, perTurn, {
-      futures: this.#owner.futures,
+      futures,
       watch: (onReady, onLost) =>
         this.#owner.watchers.watch(socket, direction, onReady, undefined, { onLost }),
       after: this.#owner.after,
       emptied: () => queues.delete(socket),
     });
-    const future = queue.add(syscall, attempt, outcome);
+    const future = queue.add(syscall, attempt, outcome, onReturn);
     queues.set(socket, queue);
     return future;
   }

@@ -36,7 +36,8 @@ export class Barrier {
   }
 
   /**
-   * Waits for the others. Whoever is cancelled meanwhile has not come: another one is waited for.
+   * Waits for the others. Whoever is cancelled meanwhile, or whose reactor is closed, has not come: another one is
+   * waited for.
    *
    * @returns a number from 0, who came first, to the number of parties less one. Its exception: BrokenBarrierError
    * `ERR_BROKEN_BARRIER`.
@@ -47,6 +48,7 @@ export class Barrier {
       wait.fail(new BrokenBarrierError('the barrier was aborted: reset() makes it whole'));
       return wait;
     }
+    if (this.#waiters.size >= this.#parties - 1) this.#waiters.dropAbandoned();
     if (this.#waiters.size < this.#parties - 1) {
       wait.enter(this.#waiters);
       return wait;

@@ -67,6 +67,12 @@ export class ConditionWait extends Wait<true> implements LockWaiter {
     return true;
   }
 
+  override abandon(): void {
+    // One that waits for the lock was notified; one that is cancelled has passed that on already.
+    if (this.#phase === 'acquiring' && this.#cancelled === null) this.#owner.notifyNext();
+    super.abandon();
+  }
+
   #wait(): void {
     this.#phase = 'waiting';
     // Made here, so that the predicate runs in the asynchronous context of whoever waits.

@@ -1,6 +1,7 @@
 /** Waiting for a change of what a lock guards. */
+import { types } from 'node:util';
 import { checkFunction, checkInteger } from '../arguments.js';
-import { invalidType, StateError } from '../native/errors.js';
+import { invalidType, invalidValue, StateError } from '../native/errors.js';
 import type { Future } from '../reactor/future.js';
 import { ConditionWait } from './condition-wait.js';
 import { Lock } from './lock.js';
@@ -58,11 +59,13 @@ export class Condition {
    * lock is not needed.
    *
    * @returns its exception: what `predicate` throws later.
-   * @throws what `predicate` throws now; as {@link Condition.wait}. TypeError: it is no function.
+   * @throws what `predicate` throws now; as {@link Condition.wait}. TypeError: it is no function; `ERR_INVALID_ARG_VALUE`:
+   * it returns a promise.
    */
   waitFor(predicate: () => boolean): Future<true> {
     checkFunction(predicate, 'predicate');
-    if (!predicate()) return this.#wait(predicate);
+    const holds = () => answerOf(predicate);
+    if (!holds()) return this.#wait(holds);
     const wait = new Wait<true>();
     wait.hand(true);
     return wait;
@@ -105,4 +108,12 @@ export class Condition {
       waiter.acquire();
     }
   }
+}
+
+/** @throws TypeError: it is a promise, or a generator, which would be taken for true. */
+function answerOf(predicate: () => boolean): boolean {
+  const answer = predicate();
+  const { then } = Object(answer) as Partial<PromiseLike<unknown>>;
+  if (typeof then !== 'function' && !types.isGeneratorObject(answer)) return answer;
+  throw invalidValue('what predicate returns', 'true or false, at once', answer);
 }

@@ -1,6 +1,6 @@
 /** A flag that can be waited for. */
 import type { Future } from '../reactor/future.js';
-import { Wait, type WaitOptions } from './wait.js';
+import { type SignalOptions, Wait } from './wait.js';
 import { Waiters } from './waiters.js';
 
 /**
@@ -39,7 +39,7 @@ export class Event {
    * @returns its exception: the reason of `options.signal`.
    * @throws TypeError: bad options.
    */
-  wait(options?: WaitOptions): Future<true> {
+  wait(options?: SignalOptions): Future<true> {
     const wait = new Wait<true>(options);
     if (wait.done()) return wait;
     if (this.#set) wait.hand(true);

@@ -10,4 +10,4 @@ export { PriorityQueue } from './priority-queue.js';
 export { Queue } from './queue.js';
 export type { Release } from './release.js';
 export { BoundedSemaphore, Semaphore } from './semaphore.js';
-export type { WaitOptions } from './wait.js';
+export type { SignalOptions } from './wait.js';

@@ -2,7 +2,7 @@
 import { StateError } from '../native/errors.js';
 import type { Future } from '../reactor/future.js';
 import { Holding, type Release, releaseAgain, runHolding } from './release.js';
-import { Wait, type WaitOptions } from './wait.js';
+import { type SignalOptions, Wait } from './wait.js';
 import { type Waiter, Waiters } from './waiters.js';
 
 /** Somebody who waits for a lock. */
@@ -16,7 +16,7 @@ export interface LockWaiter extends Waiter {
 class Acquisition extends Wait<Release> implements LockWaiter {
   readonly holding: Holding;
 
-  constructor(options: WaitOptions | undefined, holding: Holding) {
+  constructor(options: SignalOptions | undefined, holding: Holding) {
     super(options, releaseAgain);
     this.holding = holding;
   }
@@ -57,7 +57,7 @@ export class Lock {
    * `options.signal`.
    * @throws TypeError: bad options.
    */
-  acquire(options?: WaitOptions): Future<Release> {
+  acquire(options?: SignalOptions): Future<Release> {
     const acquisition = new Acquisition(options, new Holding(this.#giveBack));
     if (!acquisition.done()) acquisition.enter(this);
     return acquisition;
@@ -76,7 +76,8 @@ export class Lock {
    * Holds the lock while `work` runs, and until its promise settles.
    *
    * @returns the result of `work`.
-   * @throws (rejects) as `work`; TypeError: it is no function.
+   * @throws (rejects) as `work`; TypeError: it is no function, or a generator function. StateError `ERR_IN_MICROTASK`, at
+   * once: in a blocking run in which no promise moves.
    */
   run<T>(work: () => T | PromiseLike<T>): Promise<T> {
     return runHolding(() => this.acquire(), work);

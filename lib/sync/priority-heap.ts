@@ -8,18 +8,22 @@ export type Compare<T> = (a: T, b: T) => number;
 export class PriorityHeap<T> implements QueueItems<T> {
   readonly #compare: Compare<T>;
   readonly #entries: Entry<T>[] = [];
+  // Those that came back. They are compared when somebody takes one, who then gets what a comparison throws: whoever puts
+  // one back is being cancelled, and must be able to.
+  readonly #returned: Entry<T>[] = [];
 
   constructor(compare: Compare<T>) {
     this.#compare = compare;
   }
 
   get size(): number {
-    return this.#entries.length;
+    return this.#entries.length + this.#returned.length;
   }
 
   add(entry: Entry<T>): void {
-    const path = [this.size];
-    for (let index = this.size; index > 0; path.push(index)) {
+    const size = this.#entries.length;
+    const path = [size];
+    for (let index = size; index > 0; path.push(index)) {
       index = (index - 1) >> 1;
       if (!this.#isBefore(entry, this.#at(index))) break;
     }
@@ -27,8 +31,9 @@ export class PriorityHeap<T> implements QueueItems<T> {
   }
 
   take(): Entry<T> {
+    this.#addReturned();
     const first = this.#at(0);
-    const size = this.size - 1;
+    const size = this.#entries.length - 1;
     const last = this.#at(size);
     const path = [0];
     for (let index = 0; ; path.push(index)) {
@@ -44,7 +49,14 @@ export class PriorityHeap<T> implements QueueItems<T> {
   }
 
   putBack(entry: Entry<T>): void {
-    this.add(entry);
+    this.#returned.push(entry);
+  }
+
+  #addReturned(): void {
+    for (let entry = this.#returned.at(-1); entry !== undefined; entry = this.#returned.at(-1)) {
+      this.add(entry);
+      this.#returned.pop();
+    }
   }
 
   /** Moves each entry of the path to the place before it, and `entry` to the last place. */

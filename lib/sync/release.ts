@@ -1,6 +1,10 @@
 /** What an acquirer holds, and gives back once. */
+import { types } from 'node:util';
 import { checkFunction } from '../arguments.js';
+import { Description, invalidValue } from '../native/errors.js';
+import { currentReactor } from '../reactor/ambient.js';
 import type { Future } from '../reactor/future.js';
+import type { PromiseWork } from '../reactor/promises.js';
 
 /** What was acquired. `using` releases it. */
 export interface Release extends Disposable {
@@ -31,16 +35,40 @@ export function releaseAgain(release: Release): void {
   release.release();
 }
 
-/** Runs `work` when it was acquired, and releases when it is done. */
-export async function runHolding<T>(
+/**
+ * Runs `work` when it was acquired, and releases when it is done.
+ *
+ * @throws StateError `ERR_IN_MICROTASK`: no promise moves in this run. What it acquired would be released after the run.
+ */
+export function runHolding<T>(acquire: () => Future<Release>, work: () => T | PromiseLike<T>): Promise<T> {
+  const { promises } = currentReactor().futures;
+  promises.begin();
+  return hold(acquire, work, promises);
+}
+
+async function hold<T>(
   acquire: () => Future<Release>,
   work: () => T | PromiseLike<T>,
+  promises: PromiseWork,
 ): Promise<T> {
-  checkFunction(work, 'work');
-  const release = await acquire();
+  let release: Release;
+  try {
+    checkWork(work);
+    release = await acquire();
+  } finally {
+    promises.end();
+  }
   try {
     return await work();
   } finally {
     release.release();
   }
+}
+
+function checkWork(work: () => unknown): void {
+  checkFunction(work, 'work');
+  if (!types.isGeneratorFunction(work)) return;
+  const expected =
+    'a function or an async function (in a generator: using release = yield* value(acquire()))';
+  throw invalidValue('work', expected, new Description('a generator function, of which a call runs nothing'));
 }

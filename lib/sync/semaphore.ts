@@ -3,7 +3,7 @@ import { checkInteger } from '../arguments.js';
 import { StateError } from '../native/errors.js';
 import type { Future } from '../reactor/future.js';
 import { Holding, type Release, releaseAgain, runHolding } from './release.js';
-import { Wait, type WaitOptions } from './wait.js';
+import { type SignalOptions, Wait } from './wait.js';
 import { Waiters } from './waiters.js';
 
 /**
@@ -47,7 +47,7 @@ export class Semaphore {
    * @returns what releases it, once. Its exception: the reason of `options.signal`.
    * @throws TypeError: bad options.
    */
-  acquire(options?: WaitOptions): Future<Release> {
+  acquire(options?: SignalOptions): Future<Release> {
     const wait = new Wait<Release>(options, releaseAgain);
     if (wait.done()) return wait;
     if (this.#value === 0) {
@@ -70,7 +70,8 @@ export class Semaphore {
    * Holds a permit while `work` runs, and until its promise settles.
    *
    * @returns the result of `work`.
-   * @throws (rejects) as `work`; TypeError: it is no function.
+   * @throws (rejects) as `work`; TypeError: it is no function, or a generator function. StateError `ERR_IN_MICROTASK`, at
+   * once: in a blocking run in which no promise moves.
    */
   run<T>(work: () => T | PromiseLike<T>): Promise<T> {
     return runHolding(() => this.acquire(), work);

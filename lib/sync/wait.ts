@@ -1,10 +1,11 @@
 /** A future that waits in a line until something is handed to it. */
+import { setMaxListeners } from 'node:events';
 import { checkObject, checkSignal } from '../arguments.js';
 import { currentReactor } from '../reactor/ambient.js';
 import { Future } from '../reactor/future.js';
 import type { Waiter } from './waiters.js';
 
-export interface WaitOptions {
+export interface SignalOptions {
   /** Ends the wait: its future is rejected with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -21,7 +22,7 @@ export class Wait<T> extends Future<T> implements Waiter {
   #leave: (() => void) | null = null;
 
   /** @param onReturn - as a {@link Future}'s. */
-  constructor(options: WaitOptions = {}, onReturn: ((value: T) => void) | null = null) {
+  constructor(options: SignalOptions = {}, onReturn: ((value: T) => void) | null = null) {
     checkObject(options, 'options');
     const { signal } = options;
     checkSignal(signal);
@@ -40,6 +41,8 @@ export class Wait<T> extends Future<T> implements Waiter {
       return;
     }
     const abort = () => this.fail(signal.reason);
+    // Any number may wait for the same signal, and each takes its listener off again: that is no leak to warn of.
+    setMaxListeners(0, signal);
     signal.addEventListener('abort', abort);
     this.#leave = () => {
       leave();

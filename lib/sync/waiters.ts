@@ -56,6 +56,18 @@ export class Waiters<W extends Waiter> {
     }
   }
 
+  /** Takes out those whose reactor was closed, so that `size` says how many there are to be woken. */
+  dropAbandoned(): void {
+    for (let place = this.#ends.next; place.waiter !== null; ) {
+      const { waiter, next } = place;
+      if (waiter.reactor.state === 'closed') {
+        this.#remove(place);
+        waiter.abandon();
+      }
+      place = next;
+    }
+  }
+
   #remove(place: Place<W>): void {
     if (place.next === place) return;
     place.previous.next = place.next;

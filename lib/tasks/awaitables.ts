@@ -10,9 +10,7 @@ import { isCoroutine, isThenable } from './coroutine.js';
 export function reactorOf(awaitables: readonly unknown[], name: string): Reactor {
   let reactor: Reactor | null = null;
   for (const awaitable of awaitables) {
-    if (isCoroutine(awaitable)) {
-      throw invalidType(name, 'awaitable: createTask() makes a task of a generator', awaitable);
-    }
+    checkNoCoroutine(awaitable, name);
     if (!(awaitable instanceof Future)) continue;
     reactor ??= awaitable.reactor;
     if (awaitable.reactor !== reactor) throw invalidValue(name, 'of one reactor', awaitable);
@@ -27,10 +25,13 @@ export function checkAwaitables(awaitables: Iterable<unknown>, name: string): vo
 }
 
 export function checkAwaitable(awaitable: unknown, name: string): void {
-  if (isCoroutine(awaitable)) {
-    throw invalidType(name, 'awaitable: createTask() makes a task of a generator', awaitable);
-  }
+  checkNoCoroutine(awaitable, name);
   if (!isThenable(awaitable)) throw invalidType(name, 'a Future, a promise or another thenable', awaitable);
+}
+
+function checkNoCoroutine(awaitable: unknown, name: string): void {
+  if (!isCoroutine(awaitable)) return;
+  throw invalidType(name, 'awaitable: createTask() makes a task of a generator', awaitable);
 }
 
 /** What a done future throws; `undefined` in place of a box where it has a result. */

@@ -1,8 +1,8 @@
 /** Which task is at work, and which are not done. */
 import { invalidType } from '../native/errors.js';
-import { currentReactor } from '../reactor/ambient.js';
+import { presentReactor } from '../reactor/ambient.js';
 import { Reactor } from '../reactor/reactor.js';
-import { asyncWork } from '../reactor/running.js';
+import { asyncWork, followsWork, workFor } from '../reactor/running.js';
 import type { Task } from './task.js';
 
 // A generator is at work during its step only.
@@ -18,18 +18,21 @@ export function currentTask(): Task<unknown> | null {
   return task === undefined || task.done() ? null : task;
 }
 
-/** The tasks of a reactor that are not done: of the running one where none is named. */
-export function allTasks(reactor: Reactor = currentReactor()): ReadonlySet<Task<unknown>> {
-  if (!(reactor instanceof Reactor)) throw invalidType('reactor', 'a Reactor', reactor);
-  return new Set(unfinished.get(reactor));
+/** The tasks of a reactor that are not done: where none is named, of the running one, else of the default one. */
+export function allTasks(reactor?: Reactor): ReadonlySet<Task<unknown>> {
+  if (reactor !== undefined && !(reactor instanceof Reactor)) {
+    throw invalidType('reactor', 'a Reactor', reactor);
+  }
+  const named = reactor ?? presentReactor();
+  return new Set(named === null ? [] : unfinished.get(named));
 }
 
-/** Runs a step of a generator. */
+/** Runs a step of a generator, which may call async functions. */
 export function step<T>(task: Task<unknown>, action: () => T): T {
   const outer = stepping;
   stepping = task;
   try {
-    return action();
+    return followsWork() ? workFor(task, action) : action();
   } finally {
     stepping = outer;
   }
@@ -37,7 +40,7 @@ export function step<T>(task: Task<unknown>, action: () => T): T {
 
 /** Begins an async function. */
 export function begin<T>(task: Task<unknown>, action: () => T): T {
-  return asyncWork.run(task, action);
+  return workFor(task, action);
 }
 
 export function remember(task: Task<unknown>): void {

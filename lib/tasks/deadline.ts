@@ -1,33 +1,29 @@
 /** A future that may take so long, and is cancelled when it takes longer. */
-import type { Future } from '../reactor/future.js';
-import { CancelledError } from '../reactor/future.js';
+import { invalidType, outOfRange } from '../native/errors.js';
+import { CancelledError, type Future } from '../reactor/future.js';
 import type { TimerHandle } from '../reactor/timers.js';
 import { failureOf } from './awaitables.js';
-import { CancelRequest } from './cancel-request.js';
+import { CancelRequest, cancelledWith, otherThanCancelled } from './cancel-request.js';
 import { TimeoutError } from './errors.js';
 
 /**
  * Ends as `inner` does, after it has ended. At the deadline, or when somebody asks, `inner` is cancelled: it ends with a
- * TimeoutError then, or as cancelled, unless something else came of it.
+ * TimeoutError then, unless something else came of it, or as cancelled.
  */
 export class Deadline<T> extends CancelRequest<T> {
   readonly #inner: Future<T>;
-  readonly #onCancel: (reason: CancelledError) => void;
   #timer: TimerHandle | null = null;
   #when = Number.POSITIVE_INFINITY;
   #expired = false;
-  #request: { readonly reason: string | undefined } | null = null;
+  #giveBack: (() => void) | null = null;
 
-  /** @param onCancel - told when `inner` is about to be cancelled. */
-  constructor(inner: Future<T>, onCancel: (reason: CancelledError) => void = () => {}) {
-    const { reactor } = inner;
+  constructor(inner: Future<T>) {
     super(
-      reactor.futures,
-      (reason) => this.#ask(reason),
-      () => inner.giveBack(),
+      inner.reactor.futures,
+      ({ message }) => inner.cancel(message),
+      () => this.#giveBack?.(),
     );
     this.#inner = inner;
-    this.#onCancel = onCancel;
     inner.addDoneCallback(() => this.#end());
   }
 
@@ -55,35 +51,42 @@ export class Deadline<T> extends CancelRequest<T> {
   #expire(): void {
     if (this.#inner.done()) return;
     this.#expired = true;
-    this.#cancelInner('the time is over');
-  }
-
-  #ask(reason: string | undefined): void {
-    this.#request = { reason };
-    this.#cancelInner(reason);
-  }
-
-  #cancelInner(reason: string | undefined): void {
-    this.#onCancel(new CancelledError(reason));
-    this.#inner.cancel(reason);
+    this.#inner.cancel('the time is over');
   }
 
   #end(): void {
     this.#timer?.cancel();
     const inner = this.#inner;
+    const { request } = this;
     const failure = failureOf(inner);
-    // An error of the clean-up is not lost, whoever cancelled.
-    if (failure !== undefined && !(failure.error instanceof CancelledError)) {
-      this.setException(failure.error);
-    } else if (this.#request !== null) {
+    if (request !== null) {
       inner.giveBack();
-      this.endCancelled(this.#request.reason);
+      this.endCancelled(cancelledWith(request, failure?.error));
     } else if (failure === undefined) {
-      this.setResult(inner.passOn());
-    } else if (this.#expired) {
-      this.setException(new TimeoutError());
+      const { value, giveBack } = inner.passOn();
+      this.#giveBack = giveBack;
+      this.setResult(value);
     } else {
-      this.endCancelled((failure.error as CancelledError).message);
+      this.#fail(failure.error);
     }
   }
+
+  #fail(error: unknown): void {
+    if (error instanceof CancelledError && !this.#expired) {
+      this.endCancelled(error);
+      return;
+    }
+    // An error of the clean-up is not lost.
+    const other = otherThanCancelled(error);
+    this.setException(other === undefined ? new TimeoutError() : other);
+  }
+}
+
+/** @returns milliseconds; Infinity: no limit. @throws TypeError, RangeError: it is no limit. */
+export function limitOf(limit: number, name: string): number {
+  if (typeof limit !== 'number') throw invalidType(name, 'a number of milliseconds', limit);
+  if (Number.isNaN(limit) || limit === Number.NEGATIVE_INFINITY) {
+    throw outOfRange(name, 'a number of milliseconds', limit);
+  }
+  return limit > 0 ? limit : 0;
 }

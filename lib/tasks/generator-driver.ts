@@ -1,14 +1,20 @@
 /** Drives a generator: each yield waits for what was yielded. */
 import { invalidType, StateError } from '../native/errors.js';
-import { CancelledError, type Future } from '../reactor/future.js';
+import type { CancelledError, Future } from '../reactor/future.js';
 import { futureOf } from '../reactor/future-of.js';
 import { failureOf } from './awaitables.js';
+import { cancelledWith } from './cancel-request.js';
 import { type Coroutine, isCoroutine } from './coroutine.js';
 import { step } from './current.js';
-import type { Driven, Driver } from './driver.js';
 import type { Task } from './task.js';
 
-export class GeneratorDriver<T> implements Driver {
+/** What a driver tells its task. */
+export interface Driven<T> {
+  succeed(value: T): void;
+  fail(error: unknown): void;
+}
+
+export class GeneratorDriver<T> {
   readonly #task: Task<T>;
   readonly #driven: Driven<T>;
   readonly #coroutine: Coroutine<T>;
@@ -16,8 +22,6 @@ export class GeneratorDriver<T> implements Driver {
   #working = false;
   // Whether what it waits for is being cancelled at this moment.
   #cancelling = false;
-  // Whether what it waited for was done, but not delivered, when it was cancelled.
-  #dropped = false;
   // Requested, and not thrown into the generator yet.
   #cancellation: CancelledError | null = null;
 
@@ -31,14 +35,14 @@ export class GeneratorDriver<T> implements Driver {
     this.#next(undefined);
   }
 
+  /** Has it end, or hear of the cancellation where it waits. */
   cancel(reason: CancelledError): void {
     this.#cancellation = reason;
     const awaited = this.#awaited;
     if (this.#working || awaited === null) return;
     if (awaited.done()) {
-      // Its call is under way, and will throw the cancellation, whatever came of it.
+      // Its call is under way, and will throw the cancellation.
       awaited.giveBack();
-      this.#dropped = true;
     } else if (this.#cancelling) {
       // What it waits for waits for this task, and closes a circle: somebody must begin to end.
       awaited.removeDoneCallback(this.#wake);
@@ -75,17 +79,15 @@ export class GeneratorDriver<T> implements Driver {
         this.#task.reactor.callSoon(() => this.#next(undefined));
         return;
       }
-      awaited = futureOf(this.#checked(yielded), this.#driven.futures, 'what a task yields');
+      awaited = futureOf(this.#checked(yielded), this.#task.reactor.futures, 'what a task yields');
     } catch (error) {
       this.#task.reactor.callSoon(() => this.#throw(error));
       return;
     }
     this.#awaited = awaited;
     awaited.addDoneCallback(this.#wake);
-    if (this.#cancellation === null) return;
-    // It cancelled itself: what is done already makes no difference.
-    this.#dropped = !awaited.cancel(this.#cancellation.message);
-    if (this.#dropped) awaited.giveBack();
+    // It may have cancelled itself.
+    if (this.#cancellation !== null && !awaited.cancel(this.#cancellation.message)) awaited.giveBack();
   }
 
   /** @throws what is thrown at the yield. */
@@ -101,15 +103,8 @@ export class GeneratorDriver<T> implements Driver {
 
   readonly #wake = (awaited: Future<unknown>): void => {
     this.#awaited = null;
-    if (this.#dropped) {
-      this.#dropped = false;
-      this.#next(undefined);
-      return;
-    }
     const failure = failureOf(awaited);
     if (failure !== undefined) {
-      // The error of a clean-up is not lost, whatever was requested.
-      if (!(failure.error instanceof CancelledError)) this.#cancellation = null;
       this.#throw(failure.error);
     } else if (this.#cancellation === null) {
       this.#next(awaited.result());
@@ -127,6 +122,7 @@ export class GeneratorDriver<T> implements Driver {
   #throw(error: unknown): void {
     const cancellation = this.#cancellation;
     this.#cancellation = null;
-    this.#step(() => this.#coroutine.throw(cancellation ?? error));
+    const thrown = cancellation === null ? error : cancelledWith(cancellation, error);
+    this.#step(() => this.#coroutine.throw(thrown));
   }
 }

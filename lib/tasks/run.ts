@@ -1,9 +1,11 @@
 /** Programs that are one task: a reactor of their own, and nothing left behind. */
-import { StateError } from '../native/errors.js';
+import { types } from 'node:util';
+import { Description, invalidType, StateError } from '../native/errors.js';
 import type { Future } from '../reactor/future.js';
 import { Reactor } from '../reactor/reactor.js';
 import { failureOf } from './awaitables.js';
-import type { Coroutine } from './coroutine.js';
+import { otherThanCancelled } from './cancel-request.js';
+import { type Coroutine, isCoroutine, isThenable } from './coroutine.js';
 import { allTasks } from './current.js';
 import { gather } from './gather.js';
 import { checkWork, createTask, type Task } from './task.js';
@@ -13,7 +15,7 @@ import { checkWork, createTask, type Task } from './task.js';
  * closes the reactor.
  *
  * @returns the work's result.
- * @throws what the work throws. TypeError: it is no generator function. StateError `ERR_RUNNING`: a reactor holds the
+ * @throws what the work throws. TypeError: it is no generator function, nor one that returns a generator. StateError `ERR_RUNNING`: a reactor holds the
  * thread already; `ERR_INVALID_STATE`: somebody stopped the reactor.
  *
  * @example
@@ -27,12 +29,18 @@ import { checkWork, createTask, type Task } from './task.js';
  */
 export function runBlocking<T>(work: () => Coroutine<T>): T {
   checkWork(work);
+  if (types.isAsyncFunction(work)) throw noCoroutine(new Description('an async function'));
   using reactor = new Reactor();
-  const task = createTask(work, { reactor });
+  const task = createTask(() => coroutineOf(work), { reactor });
+  const reported = new Set<unknown>();
   try {
     return reactor.runUntilComplete(task);
   } finally {
-    for (let rest = cancelRest(task); rest !== null; rest = cancelRest(task)) reactor.runUntilComplete(rest);
+    for (;;) {
+      const rest = cancelRest(reactor, reported);
+      if (rest === null) break;
+      reactor.runUntilComplete(rest);
+    }
   }
 }
 
@@ -48,16 +56,28 @@ export async function run<T>(work: (() => Coroutine<T>) | ((signal: AbortSignal)
   try {
     return await hostUntil(task);
   } finally {
-    for (let rest = cancelRest(task); rest !== null; rest = cancelRest(task)) await hostUntil(rest);
+    for (;;) {
+      const rest = cancelRest(reactor, reported);
+      if (rest === null) break;
+      await hostUntil(rest);
+    }
   }
 }
 
 async function hostUntil<T>(future: Future<T>): Promise<T> {
   const { reactor } = future;
-  const stop = () => reactor.stop();
+  let waiting = true;
+  // Called in the next run where this one was stopped in the moment in which the future was done.
+  const stop = () => {
+    if (waiting) reactor.stop();
+  };
   future.addDoneCallback(stop);
-  await reactor.run();
-  future.removeDoneCallback(stop);
+  try {
+    await reactor.run();
+  } finally {
+    waiting = false;
+    future.removeDoneCallback(stop);
+  }
   if (future.done()) return future.result();
   throw new StateError('ERR_INVALID_STATE', 'the reactor was stopped before the work was done');
 }

@@ -13,12 +13,22 @@ export function shield<T>(awaitable: PromiseLike<T>): Future<T> {
   const { futures } = reactorOf([awaitable], 'awaitable');
   const inner = futureOf(awaitable, futures);
   if (inner.done()) return inner;
-  const outer: Future<T> = new Future<T>(futures, null, () => inner.giveBack());
+  let giveBack: (() => void) | null = null;
+  const outer: Future<T> = new Future<T>(
+    futures,
+    () => {
+      if (inner !== awaitable) inner.cancel();
+    },
+    () => giveBack?.(),
+  );
   inner.addDoneCallback(() => {
     if (outer.done()) return;
     const failure = failureOf(inner);
-    if (failure === undefined) outer.setResult(inner.passOn());
-    else if (failure.error instanceof CancelledError) outer.cancel(failure.error.message);
+    if (failure === undefined) {
+      const passed = inner.passOn();
+      giveBack = passed.giveBack;
+      outer.setResult(passed.value);
+    } else if (failure.error instanceof CancelledError) outer.endCancelled(failure.error);
     else outer.setException(failure.error);
   });
   return outer;

@@ -48,13 +48,11 @@ export function wait<T>(
     const done = new Set([...all].filter((task) => task.done()));
     waited.setResult({ done, pending: new Set([...all].filter((task) => !done.has(task))) });
   };
-  const isEnough = () => {
-    const pending = [...all].some((task) => !task.done());
-    if (!pending || returnWhen === 'ALL_COMPLETED') return !pending;
-    return [...all].some((task) => task.done() && (returnWhen === 'FIRST_COMPLETED' || hasFailed(task)));
-  };
-  const look = () => {
-    if (isEnough()) end();
+  let left = all.size;
+  const look = (task: Future<T>) => {
+    left--;
+    const first = returnWhen === 'FIRST_COMPLETED' || (returnWhen === 'FIRST_EXCEPTION' && hasFailed(task));
+    if (first || left === 0) end();
   };
   const timer = limit === NO_LIMIT ? null : reactor.callLater(limit, end);
   for (const task of all) task.addDoneCallback(look);

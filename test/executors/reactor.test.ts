@@ -10,7 +10,7 @@ import { collected } from '../support/garbage.js';
 import { fixture } from '../support/processes.js';
 import { describeReactors } from '../support/reactors.js';
 import { refusal } from '../support/refusals.js';
-import { runToStop } from '../support/running.js';
+import { runFor, runToStop } from '../support/running.js';
 
 const work = pathToFileURL(fixture('executor-work.mjs'));
 
@@ -36,6 +36,29 @@ describeReactors((setting, open) => {
       });
       await runToStop(reactor, setting);
       expect(refused).toEqual(['StateError ERR_UNSUPPORTED', 'StateError ERR_UNSUPPORTED']);
+    });
+
+    it('fails what was submitted before a blocking run, as its result would never come', async () => {
+      const reactor = open();
+      await using executor = new ThreadPoolExecutor({ reactor, maxWorkers: 1 });
+      // One that a worker is at, and one that is queued.
+      const futures = [1, 2].map((n) => executor.submit(work, 'add', n, n));
+      futures[1]?.addDoneCallback(() => reactor.stop());
+      await runToStop(reactor, setting);
+      expect(futures.map((future) => refusal(() => future.result()))).toEqual([
+        'StateError ERR_UNSUPPORTED',
+        'StateError ERR_UNSUPPORTED',
+      ]);
+    });
+
+    it('changes nothing for what is done, or was cancelled, before a blocking run', async () => {
+      const reactor = open();
+      await using executor = new ThreadPoolExecutor({ reactor, maxWorkers: 1 });
+      expect(await executor.submit(work, 'add', 1, 2)).toBe(3);
+      const cancelled = executor.submit(work, 'add', 1, 2);
+      cancelled.cancel();
+      await runFor(reactor, setting, 1);
+      expect(cancelled.cancelled()).toBe(true);
     });
     return;
   }

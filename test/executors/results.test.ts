@@ -122,6 +122,26 @@ describe.each(pools)('a %s', (_, Pool) => {
     expect(Object.keys(named)).toEqual([]);
   });
 
+  it('keeps names that every object has a property of', async () => {
+    for (const name of ['toString', 'constructor', '__proto__']) {
+      const error = await failureOf(executor.submit(work, 'failAs', name));
+      expect(error).toBeInstanceOf(Error);
+      expect([error.name, error.message]).toEqual([name, 'by another name']);
+    }
+  });
+
+  it('throws an error that has something else in place of a text, and the worker goes on', async () => {
+    const before = await executor.submit(work, 'whoAmI');
+    for (const property of ['name', 'message', 'stack']) {
+      const error = await failureOf(executor.submit(work, 'failWithFunctionAs', property));
+      expect(error).toBeInstanceOf(Error);
+      expect(Reflect.get(error, property)).toBe('() => 42');
+    }
+    const error = await failureOf(executor.submit(work, 'failWithGetter', 'it went wrong'));
+    expect(error.message).toBe('it went wrong');
+    expect(await executor.submit(work, 'whoAmI')).toEqual(before);
+  });
+
   it('throws what is no error as it is, and says of what cannot be cloned that it cannot', async () => {
     expect(await failureOf(executor.submit(work, 'throwThis', { a: 1 }))).toEqual({ a: 1 });
     expect(await failureOf(executor.submit(work, 'throwThis', null))).toBe(null);

@@ -65,6 +65,18 @@ describe('a Barrier', () => {
     });
   });
 
+  it('waits for another one in place of who cannot come any more, as his reactor was closed', () => {
+    const [one, closed] = [drivenReactor(), drivenReactor()];
+    const barrier = new Barrier(3);
+    const first = one.step(() => barrier.wait());
+    const lost = closed.step(() => barrier.wait());
+    closed.reactor.close();
+    const third = one.step(() => barrier.wait());
+    expect([first, lost, third].map(fateOf)).toEqual(['waiting', 'cancelled', 'waiting']);
+    const fourth = one.step(() => barrier.wait());
+    expect([first, third, fourth].map((future) => future.result())).toEqual([0, 1, 2]);
+  });
+
   it('breaks by abort(): those who wait, and those who come, get the error', () => {
     drivenReactor().step(() => {
       const barrier = new Barrier(3);

@@ -1,11 +1,11 @@
 /** A condition: who waits for a change gives up the lock meanwhile, and has it again whatever happens. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { CancelledError } from 'iomux';
+import { CancelledError, type Future } from 'iomux';
 import { Condition, Lock } from 'iomux/sync';
 import { createTask, runBlocking, sleep, type Task, TimeoutError, value, wait, waitFor } from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
 import { refusal } from '../support/refusals.js';
-import { drivenReactor, fateOf, turns } from '../support/sync-futures.js';
+import { drivenReactor, failureOf, fateOf, turns } from '../support/sync-futures.js';
 
 const INVALID_STATE = 'StateError ERR_INVALID_STATE';
 
@@ -206,6 +206,29 @@ describe('waitFor() of a condition', () => {
     });
   });
 
+  it('refuses a predicate that answers with a promise or a generator, which would be taken for true', () => {
+    const later = (async () => false) as unknown as () => boolean;
+    const never = function* () {} as unknown as () => boolean;
+    const driven = drivenReactor();
+    const condition = new Condition();
+    let predicate = () => false;
+    const waiting = driven.step(() => {
+      condition.acquire();
+      for (const bad of [later, never]) {
+        expect(refusal(() => condition.waitFor(bad))).toBe('TypeError ERR_INVALID_ARG_VALUE');
+      }
+      return condition.waitFor(() => predicate());
+    });
+    predicate = later;
+    driven.step(() => {
+      const acquired = condition.acquire();
+      condition.notify();
+      acquired.result().release();
+    });
+    driven.step(() => {});
+    expect(failureOf(waiting)).toBe('TypeError ERR_INVALID_ARG_VALUE');
+  });
+
   it('asks the predicate in the asynchronous context of who waits', () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: (string | undefined)[] = [];
@@ -355,5 +378,45 @@ describe('whoever waits for a condition and is cancelled', () => {
       expect([notes, lock.locked]).toEqual([[TimeoutError, true], false]);
       expect(task.exception()).toBeInstanceOf(TimeoutError);
     });
+  });
+});
+
+describe('whoever waits for a condition and loses his reactor', () => {
+  /** One who waits in a reactor that is closed before he has the lock, and two who wait in another one. */
+  function scene(before: (lost: Future<true>, condition: Condition) => void) {
+    const [one, closed] = [drivenReactor(), drivenReactor()];
+    const condition = new Condition();
+    const wait = () => {
+      condition.acquire();
+      return condition.wait();
+    };
+    const lost = closed.step(wait);
+    const others = [one.step(wait), one.step(wait)];
+    const held = one.step(() => {
+      const acquired = condition.acquire();
+      before(lost, condition);
+      return acquired;
+    });
+    closed.reactor.close();
+    one.step(() => held.result().release());
+    return [lost, ...others].map(fateOf);
+  }
+
+  it('passes his notification on', () => {
+    const fates = scene((_, condition) => condition.notify());
+    expect(fates).toEqual(['cancelled', 'fulfilled', 'waiting']);
+  });
+
+  it('passes it on once, where he was cancelled as well', () => {
+    const fates = scene((lost, condition) => {
+      condition.notify();
+      lost.cancel();
+    });
+    expect(fates).toEqual(['cancelled', 'fulfilled', 'waiting']);
+  });
+
+  it('has none to pass on, where he was cancelled without one', () => {
+    const fates = scene((lost) => lost.cancel());
+    expect(fates).toEqual(['cancelled', 'waiting', 'waiting']);
   });
 });

@@ -1,8 +1,9 @@
 /** An event: set wakes all who wait. */
 import { getEventListeners } from 'node:events';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { Event } from 'iomux/sync';
 import { createTask, runBlocking, value } from 'iomux/tasks';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { refusal } from '../support/refusals.js';
 import { drivenReactor, fateOf, turns } from '../support/sync-futures.js';
 
@@ -86,6 +87,24 @@ describe('an Event', () => {
       event.wait({ signal });
       expect(getEventListeners(signal, 'abort')).toEqual([]);
     });
+  });
+
+  it('may be waited for any number of times by the same signal, without a warning of a leak', async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error) => warnings.push(name);
+    process.on('warning', note);
+    onTestFinished(() => {
+      process.off('warning', note);
+    });
+    drivenReactor().step(() => {
+      const event = new Event();
+      const controller = new AbortController();
+      const waiting = Array.from({ length: 50 }, () => event.wait({ signal: controller.signal }));
+      controller.abort('enough');
+      expect(new Set(waiting.map((future) => future.exception()))).toEqual(new Set(['enough']));
+    });
+    await immediate();
+    expect(warnings).toEqual([]);
   });
 
   it('rejects at once where the signal is aborted already, even if it is set', () => {

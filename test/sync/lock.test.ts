@@ -1,8 +1,8 @@
 /** A lock: one holder, handed over in the order of the requests, whoever is cancelled meanwhile. */
 import { getEventListeners } from 'node:events';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { CancelledError } from 'iomux';
-import { Lock, type Release } from 'iomux/sync';
+import { CancelledError, defaultReactor } from 'iomux';
+import { Lock, type Release, Semaphore } from 'iomux/sync';
 import { createTask, runBlocking, value, waitFor } from 'iomux/tasks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { refusal } from '../support/refusals.js';
@@ -328,6 +328,41 @@ describe('run() of a lock', () => {
     const lock = new Lock();
     await expect(lock.run('work' as unknown as () => void)).rejects.toThrow(TypeError);
     expect(lock.locked).toBe(false);
+  });
+
+  it('refuses a generator function, of which it would run nothing, and says what to do', async () => {
+    const lock = new Lock();
+    for (const work of [function* () {}, async function* () {}]) {
+      await expect(lock.run(work)).rejects.toMatchObject({
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: expect.stringContaining('using release = yield* value('),
+      });
+    }
+    expect(lock.locked).toBe(false);
+  });
+
+  it('is refused in a blocking run in which no promise moves, and does not take the lock', async () => {
+    await null;
+    runBlocking(function* () {
+      for (const primitive of [new Lock(), new Semaphore()]) {
+        expect(refusal(() => primitive.run(() => expect.unreachable()))).toBe('StateError ERR_IN_MICROTASK');
+        expect(primitive.locked).toBe(false);
+      }
+      yield;
+    });
+  });
+
+  it('refuses such a run as long as it has not begun its work, and no longer', async () => {
+    const lock = new Lock();
+    const reactor = defaultReactor();
+    const running = lock.run(() => 'done');
+    const refused = lock.run('work' as unknown as () => void);
+    reactor.stop();
+    expect(refusal(() => reactor.runOnce(0))).toBe('StateError ERR_IN_MICROTASK');
+    await expect(refused).rejects.toThrow(TypeError);
+    expect(await running).toBe('done');
+    expect(refusal(() => reactor.runOnce(0))).toBe('nothing');
   });
 });
 

@@ -266,6 +266,26 @@ describe('a PriorityQueue', () => {
       expect(takeAll(queue)).toEqual([0, 2, 3, 5]);
     });
   });
+
+  it('keeps an item that comes back while its compare throws, for the next one, who hears of it', () => {
+    let broken = false;
+    const queue = new PriorityQueue<number>(0, (a, b) => {
+      if (broken) throw new RangeError('of compare');
+      return a - b;
+    });
+    runBlocking(function* () {
+      const tasks = [1, 2].map(() => createTask(() => queue.get()));
+      yield* turns(2);
+      for (const item of [2, 3, 1]) queue.putNowait(item);
+      broken = true;
+      expect(tasks.map((task) => task.cancel())).toEqual([true, true]);
+      expect(queue.size).toBe(3);
+      expect(() => queue.getNowait()).toThrow('of compare');
+      expect(queue.size).toBe(3);
+      broken = false;
+      expect(takeAll(queue)).toEqual([1, 2, 3]);
+    });
+  });
 });
 
 describe('join() of a queue', () => {
