@@ -19,25 +19,36 @@ import { SocketTransport } from './socket-transport.js';
 import type { TlsClient } from './tls.js';
 import type { Transport } from './transport.js';
 
-export class ConnectRequest {
-  readonly future: Future<Transport>;
+export class ConnectRequest<T> {
+  readonly future: Future<T>;
   readonly #reactor: Reactor;
   readonly #factory: () => Protocol;
   readonly #tls: TlsClient | null;
+  readonly #resultOf: (transport: Transport) => T;
+  #transport: Transport | null = null;
   #timer: TimerHandle | null = null;
   #signal: AbortSignal | undefined;
   /** Closes what is open, ends what is under way. */
   #undo: () => void = () => {};
 
-  /** @param tls - what encrypts the connection; `null`: nothing. */
-  constructor(reactor: Reactor, factory: () => Protocol, tls: TlsClient | null) {
+  /**
+   * @param tls - what encrypts the connection; `null`: nothing.
+   * @param resultOf - what the future gives, once there is a transport.
+   */
+  constructor(
+    reactor: Reactor,
+    factory: () => Protocol,
+    tls: TlsClient | null,
+    resultOf: (transport: Transport) => T,
+  ) {
     this.#reactor = reactor;
     this.#factory = factory;
     this.#tls = tls;
-    this.future = new Future<Transport>(
+    this.#resultOf = resultOf;
+    this.future = new Future<T>(
       reactor.futures,
       () => this.#end(),
-      (transport) => transport.abort(),
+      () => this.#transport?.abort(),
     );
   }
 
@@ -143,7 +154,8 @@ export class ConnectRequest {
       if (this.future.done()) return;
       this.#undo = () => {};
       this.#end();
-      this.future.setResult(transport);
+      this.#transport = transport;
+      this.future.setResult(this.#resultOf(transport));
     } catch (error) {
       this.#fail(error);
     }

@@ -47,6 +47,16 @@ export function createConnection(
   endpoint: Endpoint,
   options: ConnectOptions = {},
 ): Future<Transport> {
+  return connect(protocol, endpoint, options, (transport) => transport);
+}
+
+/** The same, for another result. @param resultOf - makes it of the transport. */
+export function connect<T>(
+  protocol: Protocol | (() => Protocol),
+  endpoint: Endpoint,
+  options: ConnectOptions,
+  resultOf: (transport: Transport) => T,
+): Future<T> {
   if (typeof protocol !== 'function') checkProtocol(protocol);
   checkObject(options, 'options');
   const { timeout, signal, noDelay = true } = options;
@@ -59,7 +69,7 @@ export function createConnection(
   else if ('host' in target) checkCanResolve(reactor, target);
   const tls = tlsFor(options.tls, endpoint, reactor);
   const factory = typeof protocol === 'function' ? protocol : () => protocol;
-  const request = new ConnectRequest(reactor, factory, tls);
+  const request = new ConnectRequest(reactor, factory, tls, resultOf);
   request.begin(target, noDelay, limit, signal);
   return request.future;
 }

@@ -5,8 +5,9 @@ import { Description, invalidValue, StateError } from '../native/errors.js';
 import { CancelledError } from '../reactor/future.js';
 import { type Coroutine, isCoroutine, isThenable } from '../tasks/coroutine.js';
 import { createTask } from '../tasks/task.js';
+import { IncompleteReadError, LimitOverrunError } from './errors.js';
 import type { Connection } from './stream-protocol.js';
-import type { Transport } from './transport.js';
+import type { StreamWriter } from './writer.js';
 
 /** A plain function, an async function or a generator function. */
 export type ConnectionHandler = (connection: Connection) => void | PromiseLike<void> | Coroutine<void>;
@@ -22,17 +23,17 @@ export function checkHandler(handler: ConnectionHandler): void {
 
 /** Has a connection served. What goes wrong is reported, and aborts it; nothing is thrown. */
 export function handle(connection: Connection, handler: ConnectionHandler): void {
-  const { transport } = connection.writer;
   try {
     const returned = handler(connection);
-    if (isCoroutine(returned)) followTask(returned, transport);
-    else if (isThenable(returned)) followPromise(returned, transport);
+    if (isCoroutine(returned)) followTask(returned, connection);
+    else if (isThenable(returned)) followPromise(returned, connection);
   } catch (error) {
-    failed(error, transport);
+    failed(error, connection);
   }
 }
 
-function followTask(coroutine: Coroutine<unknown>, transport: Transport): void {
+function followTask(coroutine: Coroutine<unknown>, connection: Connection): void {
+  const { transport } = connection.writer;
   const task = createTask(coroutine, { reactor: transport.reactor });
   task.addDoneCallback(() => {
     if (task.cancelled()) {
@@ -41,12 +42,13 @@ function followTask(coroutine: Coroutine<unknown>, transport: Transport): void {
     }
     const error = task.exception();
     if (error === null) transport.close();
-    else failed(error, transport);
+    else failed(error, connection);
   });
 }
 
 /** Not as a future: while the handler of each connection waits, that would be the better part of what one costs. */
-function followPromise(promise: PromiseLike<unknown>, transport: Transport): void {
+function followPromise(promise: PromiseLike<unknown>, connection: Connection): void {
+  const { transport } = connection.writer;
   const { promises } = transport.reactor.futures;
   promises.begin();
   // Of a promise this is itself; of what only looks like one it is one that settles once, and never throws.
@@ -58,23 +60,29 @@ function followPromise(promise: PromiseLike<unknown>, transport: Transport): voi
     (error: unknown) => {
       promises.end();
       if (error instanceof CancelledError) transport.abort();
-      else failed(error, transport);
+      else failed(error, connection);
     },
   );
 }
 
-/** That a peer is gone is no mistake of the handler which did not catch it: nobody need be told, least of all the process. */
-function failed(error: unknown, transport: Transport): void {
-  if (isLoss(error, transport)) return;
-  const fd = transport.socket.fileno();
-  const message = 'the handler of a connection threw';
-  transport.reactor.futures.report(error, { message, source: 'server', ...(fd >= 0 && { fd }) });
+/** What only a peer, or the server's end, can cause is no mistake of the handler: nobody is told, least of all the process. */
+function failed(error: unknown, { writer }: Connection): void {
+  const { transport } = writer;
+  if (!isFate(error, writer)) {
+    const fd = transport.socket.fileno();
+    const message = 'the handler of a connection threw';
+    transport.reactor.futures.report(error, { message, source: 'server', ...(fd >= 0 && { fd }) });
+  }
   transport.abort();
 }
 
-/** Whether an error is the one by which the connection was lost, or what became of it in a read or a write. */
-function isLoss(error: unknown, { failure }: Transport): boolean {
-  if (failure === null || !(error instanceof Error)) return false;
+function isFate(error: unknown, writer: StreamWriter): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof IncompleteReadError || error instanceof LimitOverrunError) return true;
+  const { transport } = writer;
+  const { failure } = transport;
+  if (failure !== null && (error === failure || error.cause === failure)) return true;
+  // Somebody else has closed it, and the handler went on.
   const closed = error instanceof StateError && error.code === 'ERR_CLOSED';
-  return error === failure || error.cause === failure || closed;
+  return closed && transport.closing && !writer.closed;
 }

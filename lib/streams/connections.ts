@@ -1,9 +1,9 @@
 /** Connections with a reader and a writer: opened, and served. */
 import { checkInteger, checkObject } from '../arguments.js';
-import { Future } from '../reactor/future.js';
-import { type ConnectOptions, createConnection } from './connect.js';
+import type { Future } from '../reactor/future.js';
+import { type ConnectOptions, connect } from './connect.js';
 import { type ConnectionHandler, checkHandler, handle } from './connection-handler.js';
-import { type Endpoint, reactorFor } from './endpoint.js';
+import type { Endpoint } from './endpoint.js';
 import { createServer, type Server, type ServerOptions } from './server.js';
 import { type Connection, StreamProtocol, type StreamProtocolOptions } from './stream-protocol.js';
 
@@ -25,24 +25,8 @@ import { type Connection, StreamProtocol, type StreamProtocolOptions } from './s
  */
 export function openConnection(endpoint: Endpoint, options: ConnectOptions = {}): Future<Connection> {
   checkLimit(options);
-  const reactor = reactorFor(options.reactor);
   const protocol = new StreamProtocol({ limit: options.limit });
-  const connecting = createConnection(protocol, endpoint, { ...options, reactor });
-  const opened = new Future<Connection>(
-    reactor.futures,
-    () => {
-      // It may have succeeded in this very iteration.
-      if (!connecting.cancel()) connecting.giveBack();
-    },
-    ({ writer }) => writer.abort(),
-  );
-  connecting.addDoneCallback(() => {
-    if (opened.done()) return;
-    const error = connecting.exception();
-    if (error === null) opened.setResult(protocol.connection);
-    else opened.setException(error);
-  });
-  return opened;
+  return connect(protocol, endpoint, options, () => protocol.connection);
 }
 
 /**
@@ -51,8 +35,9 @@ export function openConnection(endpoint: Endpoint, options: ConnectOptions = {})
  * @param onConnection - serves one connection; called before anything of it is read. An async function, or a generator
  * function (run as a task of the reactor), has the connection as long as it runs: when it has ended, the connection is
  * closed, after all that was written is sent. A plain function leaves it as it is, for whoever it gave it to. What any of
- * them throws goes to the reactor's `onError` (`source: 'server'`), and the connection is aborted; but not that the connection
- * was lost, which reads and `drain` throw: whoever does not care need not catch it.
+ * them throws goes to the reactor's `onError` (`source: 'server'`), and the connection is aborted. What only a peer can cause
+ * need not be caught, and is not reported: that the connection was lost, or closed by the server; that it ended in the midst
+ * of what was read ({@link IncompleteReadError}); that there was no separator within the limit ({@link LimitOverrunError}).
  * @param options.limit - as of {@link openConnection}.
  * @throws TypeError: `onConnection` is no function, or an async generator function. RangeError: the limit is below 1 or no
  * whole number. As `createServer`.

@@ -1,7 +1,6 @@
 /** A stream of Node's as a transport: what a TLS connection is to its protocol. */
 import { AsyncResource } from 'node:async_hooks';
 import type { Duplex } from 'node:stream';
-import { invalidValue } from '../native/errors.js';
 import type { Address } from '../sockets/address.js';
 import type { Socket } from '../sockets/socket.js';
 import type { Protocol } from './protocol.js';
@@ -173,25 +172,18 @@ export class DuplexTransport extends Transport {
   /** @returns how much the protocol took. */
   #deliver(data: Buffer): number {
     const { protocol } = this;
-    const callback = protocol.getBuffer === undefined ? 'dataReceived' : 'bufferUpdated';
+    const lent = protocol.getBuffer === undefined ? null : this.lend(SIZE_HINT);
+    // It may have ended the connection, or want to wait.
+    if (lent === undefined || !this.#wantsData || this.closing) return 0;
+    const length = lent === null ? data.length : data.copy(lent);
+    this.received += length;
     try {
-      if (protocol.getBuffer === undefined) {
-        this.received += data.length;
-        protocol.dataReceived?.(data);
-        return data.length;
-      }
-      const buffer = protocol.getBuffer(SIZE_HINT);
-      if (!(buffer instanceof Uint8Array && buffer.length > 0)) {
-        throw invalidValue('the buffer that getBuffer() lends', 'a Uint8Array of one byte at least', buffer);
-      }
-      const length = data.copy(buffer);
-      this.received += length;
-      protocol.bufferUpdated?.(length);
-      return length;
+      if (lent === null) protocol.dataReceived?.(data);
+      else protocol.bufferUpdated?.(length);
     } catch (error) {
-      this.fatal(error, callback);
-      return data.length;
+      this.fatal(error, lent === null ? 'dataReceived' : 'bufferUpdated');
     }
+    return length;
   }
 
   #onEnd(): void {

@@ -1,6 +1,6 @@
 /** What a connection tells its user. */
 import { checkFunction, checkObject } from '../arguments.js';
-import type { SystemError } from '../native/errors.js';
+import { invalidType, type SystemError } from '../native/errors.js';
 import type { Transport } from './transport.js';
 
 /**
@@ -30,6 +30,8 @@ export interface Protocol {
   pauseWriting?(): void;
   /** No more than the low-water mark is buffered. */
   resumeWriting?(): void;
+  /** @internal Whether it takes what is left when a connection fails, also while it pauses. */
+  readonly takesRest?: boolean;
   /** Once, last. `null`: it was closed in order; otherwise why it ended. */
   connectionLost?(error: SystemError | Error | null): void;
 }
@@ -51,5 +53,8 @@ export function checkProtocol(protocol: Protocol, name = 'protocol'): void {
   for (const callback of CALLBACKS) {
     const value = protocol[callback];
     if (value !== undefined) checkFunction(value, `${name}.${callback}`);
+  }
+  if (protocol.getBuffer !== undefined && protocol.bufferUpdated === undefined) {
+    throw invalidType(`${name}.bufferUpdated`, 'a function, where there is a getBuffer', undefined);
   }
 }

@@ -51,6 +51,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   #waiting: WaitingRead | null = null;
   #paused = false;
   #ended = false;
+  // Whether what was received is all that the peer sent.
+  #whole = false;
   #error: Error | null = null;
   #onCancel: (() => void) | null = null;
   #onReturn: ((bytes: Buffer | null) => void) | null = null;
@@ -144,7 +146,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readAll(): Future<Buffer> {
     return this.#read(() => {
       if (!this.#ended) return WAIT;
-      if (this.#error !== null) return this.#incomplete(Number.POSITIVE_INFINITY);
+      if (!this.#whole) return this.#incomplete(Number.POSITIVE_INFINITY);
       return this.#take(this.#chunks.length);
     }, this.#giveBack);
   }
@@ -190,10 +192,11 @@ export class StreamReader implements AsyncIterable<Buffer> {
     this.#pauseAbove();
   }
 
-  /** @internal Nothing more will come. What was said first holds. */
-  end(error: Error | null): void {
+  /** @internal Nothing more will come. What was said first holds. @param whole - whether the peer said so. */
+  end(error: Error | null, whole = false): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#whole = whole;
     this.#error = error;
     this.#tryAgain();
   }
@@ -266,10 +269,10 @@ export class StreamReader implements AsyncIterable<Buffer> {
     throw new IncompleteReadError(this.#take(length), expected, this.#error);
   }
 
-  /** A line that only the end of the stream ends. */
+  /** A line that only the end of the stream ends; what a lost connection breaks off is none. */
   #lastLine(): Match | null {
     const { length } = this.#chunks;
-    if (!this.#ended || length === 0) return null;
+    if (!this.#whole || length === 0) return null;
     if (length > this.#limit) throw new LimitOverrunError(length, this.#limit);
     return { start: length, end: length };
   }

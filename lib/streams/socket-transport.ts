@@ -1,6 +1,5 @@
 /** A connection over a socket that a reactor waits for. */
-import { checkBuffer } from '../buffers.js';
-import { ECANCELED, invalidValue, SystemError } from '../native/errors.js';
+import { ECANCELED, SystemError } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
 import { type FileWatcher, LOST, type WatcherKind } from '../reactor/watcher.js';
 import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
@@ -10,11 +9,10 @@ import type { Socket } from '../sockets/socket.js';
 import type { Protocol } from './protocol.js';
 import { type ReceiveBuffer, receiveBufferOf } from './receive-buffer.js';
 import { Transport, type TransportOwner } from './transport.js';
-import { WriteQueue } from './write-queue.js';
+import { CHUNKS_PER_CALL, WriteQueue } from './write-queue.js';
 
-/** As many full buffers as the kernel may hold for a connection, and more: a peer that sends for ever is not heard out. */
-const MOST_RESTS = 128;
-const LENT = 'the buffer that getBuffer() lends';
+/** Bytes, more than the kernel holds for a connection: a peer that sends for ever is not heard out. */
+const MOST_REST = 8 * 1024 * 1024;
 /** Buffers received before other connections have their turn. */
 const READS_PER_TURN = 16;
 
@@ -142,13 +140,20 @@ export class SocketTransport extends Transport implements WatcherKind {
 
   protected override release(): void {
     this.#watcher.close();
-    this.socket.close();
+    try {
+      this.socket.close();
+    } catch (error) {
+      // Somebody closed the descriptor behind our back.
+      if (!(error instanceof SystemError && error.code === 'EBADF')) throw error;
+    }
   }
 
   /** The peer may have sent something before it went: a server's answer to a request that it did not want whole. */
   protected override deliverRest(): void {
-    for (let reads = 0; reads < MOST_RESTS && this.#wantsData && !this.#atEnd; reads++) {
-      if (this.socket.closed || !this.#receive(true)) return;
+    const before = this.received;
+    while ((this.#wantsData || this.protocol.takesRest === true) && this.state === 'failed') {
+      if (this.#atEnd || this.socket.closed || !this.#receive(true)) return;
+      if (this.received - before >= MOST_REST) return;
     }
   }
 
@@ -188,9 +193,9 @@ export class SocketTransport extends Transport implements WatcherKind {
    */
   #receive(rest = false): boolean {
     const { protocol } = this;
-    const lent = protocol.getBuffer === undefined ? null : this.#lent(protocol);
+    const lent = protocol.getBuffer === undefined ? null : this.lend(this.#buffer.memory.length);
     // It may have ended the connection, or want to wait.
-    if (lent === undefined || !this.#wantsData || this.socket.closed) return false;
+    if (lent === undefined || !(rest || this.#wantsData) || this.socket.closed) return false;
     const buffer = lent ?? this.#buffer.memory;
     let length: number;
     try {
@@ -213,19 +218,6 @@ export class SocketTransport extends Transport implements WatcherKind {
       return false;
     }
     return rest || length === buffer.length;
-  }
-
-  /** The protocol's own buffer; `undefined`: it lends none that could be used, and was told. */
-  #lent(protocol: Protocol): Uint8Array | undefined {
-    try {
-      const buffer = protocol.getBuffer?.(this.#buffer.memory.length) as Uint8Array;
-      checkBuffer(buffer, LENT);
-      if (buffer.length === 0) throw invalidValue(LENT, 'of one byte at least', buffer);
-      return buffer;
-    } catch (error) {
-      this.fatal(error, 'getBuffer');
-      return undefined;
-    }
   }
 
   #onEnd(): void {
@@ -262,7 +254,7 @@ export class SocketTransport extends Transport implements WatcherKind {
 
   /** Sends what the kernel takes of chunks. @returns the rest. */
   #sendFirst(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
-    const first = chunks.slice(0, MOST_CHUNKS);
+    const first = chunks.slice(0, CHUNKS_PER_CALL);
     let sent: number;
     try {
       sent = this.socket.sendv(first);
@@ -303,15 +295,18 @@ export class SocketTransport extends Transport implements WatcherKind {
     const interest =
       (this.#wantsData && !this.#atEnd ? EVENT_READ : 0) | (this.writeBufferSize > 0 ? EVENT_WRITE : 0);
     if (interest === this.#interest || !this.#watcher.active) return;
-    this.#interest = interest;
     if (interest === 0) {
       this.#watcher.pause();
-      return;
+    } else {
+      try {
+        this.#watcher.modify(interest);
+        this.#watcher.resume();
+      } catch (error) {
+        // Somebody else waits for the socket to become writable.
+        this.fail(error as Error);
+        return;
+      }
     }
-    this.#watcher.modify(interest);
-    this.#watcher.resume();
+    this.#interest = interest;
   }
 }
-
-/** Chunks handed over by one system call (IOV_MAX). */
-const MOST_CHUNKS = 64;

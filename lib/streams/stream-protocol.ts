@@ -22,6 +22,8 @@ export interface StreamProtocolOptions {
 }
 
 export class StreamProtocol implements Protocol {
+  /** What arrived before an error is delivered before it. */
+  readonly takesRest = true;
   readonly #options: StreamProtocolOptions;
   #connection: Connection | null = null;
 
@@ -49,7 +51,7 @@ export class StreamProtocol implements Protocol {
   }
 
   eofReceived(): boolean {
-    this.#connection?.reader.end(null);
+    this.#connection?.reader.end(null, true);
     return this.#options.halfOpen ?? true;
   }
 
@@ -62,7 +64,10 @@ export class StreamProtocol implements Protocol {
   }
 
   connectionLost(error: Error | null): void {
-    this.#connection?.reader.end(error);
-    this.#connection?.writer.end(error);
+    if (this.#connection === null) return;
+    const { reader, writer } = this.#connection;
+    // Whoever closes it himself has what he wants of it.
+    reader.end(error, error === null && writer.closed);
+    writer.end(error);
   }
 }

@@ -1,12 +1,13 @@
 /** A connection as its protocol sees it: what every kind of it has in common. */
 import { checkInteger } from '../arguments.js';
 import { checkBuffer } from '../buffers.js';
-import { invalidType, StateError } from '../native/errors.js';
+import { invalidType, invalidValue, StateError } from '../native/errors.js';
 import { Future } from '../reactor/future.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Address } from '../sockets/address.js';
 import type { Socket } from '../sockets/socket.js';
 import { checkProtocol, type Protocol } from './protocol.js';
+import { hasEnded } from './reactor-end.js';
 
 const HIGH = 64 * 1024;
 const LOW = 16 * 1024;
@@ -59,6 +60,7 @@ export abstract class Transport {
   }
 
   abstract readonly socket: Socket;
+  /** @throws StateError `ERR_CLOSED`: the connection has ended, and was not asked for it before. */
   abstract readonly localAddress: Address;
   /** `null` where the peer has no name, or is gone and was not asked for before. */
   abstract readonly remoteAddress: Address | null;
@@ -73,6 +75,11 @@ export abstract class Transport {
   /** @internal Why it has failed, or was aborted; `null`: it was not. */
   get failure(): Error | null {
     return this.#error;
+  }
+
+  /** @internal What became of bytes that were not sent before the end; `null`: there were none. */
+  get unsent(): Error | null {
+    return this.#unsent;
   }
 
   get bytesRead(): number {
@@ -231,8 +238,29 @@ export abstract class Transport {
     } catch (error) {
       this.report(error, 'connectionLost');
     } finally {
-      this.release();
-      this.#owner?.connectionEnded(this);
+      try {
+        this.release();
+      } finally {
+        this.#owner?.connectionEnded(this);
+      }
+    }
+  }
+
+  /**
+   * Has the protocol lend a buffer.
+   *
+   * @returns `undefined`: none that could be used; the connection ends.
+   */
+  protected lend(sizeHint: number): Uint8Array | undefined {
+    const what = 'the buffer that getBuffer() lends';
+    try {
+      const buffer = this.protocol.getBuffer?.(sizeHint) as Uint8Array;
+      checkBuffer(buffer, what);
+      if (buffer.length === 0) throw invalidValue(what, 'of one byte at least', buffer);
+      return buffer;
+    } catch (error) {
+      this.fatal(error, 'getBuffer');
+      return undefined;
     }
   }
 
@@ -300,7 +328,7 @@ export abstract class Transport {
     for (const { future } of flushing) if (this.#unsent !== null) future.setException(this.#unsent);
     const { reactor } = this;
     this.inContext(() => {
-      if (reactor.state === 'closed' || reactor.selector.closed) this.tellLost();
+      if (hasEnded(reactor)) this.tellLost();
       else reactor.callSoon(() => this.tellLost());
     });
   }

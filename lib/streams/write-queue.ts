@@ -3,7 +3,7 @@ import { WOULD_BLOCK } from '../sockets/exchange.js';
 import type { Socket } from '../sockets/socket.js';
 
 /** Chunks handed over by one system call; a thousand is as many as it takes (IOV_MAX). */
-const CHUNKS_PER_CALL = 64;
+export const CHUNKS_PER_CALL = 64;
 /** System calls before other connections have their turn. */
 const CALLS_PER_TURN = 16;
 

@@ -40,6 +40,8 @@ function drainedOf(reactor: Reactor): Future<void> {
 export class StreamWriter implements AsyncDisposable {
   readonly transport: Transport;
   #full = false;
+  #closed = false;
+  #aborted = false;
   #loss: Loss | null = null;
   #draining: Set<Future<void>> | null = null;
   #closing: Set<Future<void>> | null = null;
@@ -93,25 +95,34 @@ export class StreamWriter implements AsyncDisposable {
    * Closes the connection when all that was written is sent, and waits for that. Again, or when it is lost: waits as
    * well.
    *
-   * @throws (rejects) the error by which the connection was lost.
+   * @throws (rejects) the error by which the connection was lost. StateError `ERR_CLOSED`: somebody else aborted it before
+   * all was sent.
    */
   close(): Future<void> {
+    this.#closed = true;
     this.transport.close();
     if (this.#loss === null) {
       this.#closing ??= new Set();
       return this.#wait(this.#closing);
     }
-    return this.#loss.error === null ? this.#done() : this.#failed(this.#loss.error);
+    const failure = this.#loss.error ?? this.#dropped;
+    return failure === null ? this.#done() : this.#failed(failure);
   }
 
   /** Closes the connection at once; what is buffered is dropped. */
   abort(): void {
+    this.#closed = this.#aborted = true;
     this.transport.abort();
   }
 
   /** As {@link StreamWriter.close}. */
   [Symbol.asyncDispose](): Future<void> {
     return this.close();
+  }
+
+  /** @internal Whether it was closed, or aborted, by this. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** @internal More is buffered than the high-water mark. */
@@ -129,8 +140,13 @@ export class StreamWriter implements AsyncDisposable {
   end(error: Error | null): void {
     this.#loss = { error };
     this.#endDraining(error ?? (this.#full ? closed() : null));
-    for (const future of this.#closing ?? []) settle(future, error);
+    for (const future of this.#closing ?? []) settle(future, error ?? this.#dropped);
     this.#closing = null;
+  }
+
+  /** What somebody else dropped of what was written. */
+  get #dropped(): Error | null {
+    return this.#aborted ? null : this.transport.unsent;
   }
 
   #endDraining(error: Error | null): void {

@@ -63,7 +63,7 @@ class Session {
       chunk.fill('#');
       this.#turn();
     }
-    this.#reader.end(null);
+    this.#reader.end(null, true);
     this.#turn();
     expect(this.#pending).toBeNull();
     expect(this.#steps).toEqual([]);

@@ -35,20 +35,20 @@ describe('read()', () => {
     expect(stateOf(reader.read(0))).toBe('');
     feed(reader, 'a');
     expect(stateOf(waiting)).toBe('a');
-    reader.end(null);
+    reader.end(null, true);
     expect(stateOf(reader.read(0))).toBe('');
   });
 
   it('returns null at the end, as often as it is asked', () => {
     const reader = fed('a');
-    reader.end(null);
+    reader.end(null, true);
     expect([1, 2, 3].map(() => stateOf(reader.read()))).toEqual(['a', null, null]);
   });
 
   it('waits no longer when the stream ends', () => {
     const reader = fed();
     const waiting = reader.read();
-    reader.end(null);
+    reader.end(null, true);
     expect(stateOf(waiting)).toBeNull();
   });
 });
@@ -70,7 +70,7 @@ describe('readExactly()', () => {
   it('says what there was where the stream ends before', () => {
     const reader = fed('abc');
     const waiting = reader.readExactly(5);
-    reader.end(null);
+    reader.end(null, true);
     const error = waiting.exception() as IncompleteReadError;
     expect(error).toBeInstanceOf(IncompleteReadError);
     expect({ ...error, partial: String(error.partial), cause: error.cause }).toEqual({
@@ -127,7 +127,7 @@ describe('readUntil()', () => {
     const reader = fed();
     const waiting = reader.readUntil(';');
     feed(reader, 'a;b');
-    reader.end(null);
+    reader.end(null, true);
     expect(stateOf(waiting)).toBe('a;');
     const error = reader.readUntil(';').exception() as IncompleteReadError;
     expect([String(error.partial), error.expected]).toEqual(['b', Number.POSITIVE_INFINITY]);
@@ -178,7 +178,7 @@ describe('readLine()', () => {
     const lines = [stateOf(reader.readLine())];
     const waiting = reader.readLine();
     expect(stateOf(waiting)).toBe('pending');
-    reader.end(null);
+    reader.end(null, true);
     lines.push(stateOf(waiting), stateOf(reader.readLine()), stateOf(reader.readLine()));
     expect(lines).toEqual(['one', 'two\r', null, null]);
   });
@@ -204,7 +204,7 @@ describe('readLine()', () => {
   it('refuses a last line beyond the limit as well', () => {
     const reader = readerMaker()(4);
     feed(reader, '12345');
-    reader.end(null);
+    reader.end(null, true);
     expect([stateOf(reader.readLine()), stateOf(reader.read()), stateOf(reader.readLine())]).toEqual([
       'ERR_LIMIT_OVERRUN',
       '12345',
@@ -219,7 +219,7 @@ describe('readAll()', () => {
     const waiting = reader.readAll();
     for (let count = 0; count < 100; count++) feed(reader, '0123456789');
     expect(stateOf(waiting)).toBe('pending');
-    reader.end(null);
+    reader.end(null, true);
     expect([stateOf(waiting), stateOf(reader.readAll())]).toEqual(['0123456789'.repeat(100), '']);
   });
 });
@@ -239,7 +239,7 @@ describe('atEnd', () => {
   it('is true when the stream has ended and all of it was read', () => {
     const reader = fed('ab');
     const seen = [reader.atEnd];
-    reader.end(null);
+    reader.end(null, true);
     seen.push(reader.atEnd);
     reader.read(1);
     seen.push(reader.atEnd);
@@ -357,7 +357,7 @@ describe('what is given back', () => {
   it('is still there when the stream has ended meanwhile', () => {
     const reader = fed('a');
     const last = reader.read();
-    reader.end(null);
+    reader.end(null, true);
     expect(reader.atEnd).toBe(true);
     last.giveBack();
     expect([reader.atEnd, stateOf(reader.readLine()), stateOf(reader.readLine())]).toEqual([
@@ -369,7 +369,7 @@ describe('what is given back', () => {
 
   it('is nothing where the end was read', () => {
     const reader = fed();
-    reader.end(null);
+    reader.end(null, true);
     const [end, line] = [reader.read(), reader.readLine()];
     end.giveBack();
     line.giveBack();
@@ -401,9 +401,10 @@ describe('an error of the connection', () => {
     ]);
   });
 
-  it('comes after a line that was not ended', () => {
+  it('comes in place of a line that was broken off, whose bytes can be read', () => {
     const reader = lostAfter('one\ntwo');
-    expect([1, 2, 3].map(() => stateOf(reader.readLine()))).toEqual(['one', 'two', 'ERR_CLOSED']);
+    expect([1, 2].map(() => stateOf(reader.readLine()))).toEqual(['one', 'ERR_CLOSED']);
+    expect([1, 2].map(() => stateOf(reader.read()))).toEqual(['two', 'ERR_CLOSED']);
   });
 
   it.each([
@@ -431,7 +432,7 @@ describe('an error of the connection', () => {
 
   it('says nothing to a reader whose stream has ended in order before', () => {
     const reader = fed();
-    reader.end(null);
+    reader.end(null, true);
     reader.end(error);
     expect([reader.atEnd, stateOf(reader.read())]).toEqual([true, null]);
   });
