@@ -85,7 +85,7 @@ export function checkReason(reason: unknown): void {
  * A result that a reactor will deliver: `await` it, or `addDoneCallback`.
  *
  * An exception that nobody looked at, by `result`, `exception`, `then` or a done callback, is reported once to the
- * reactor's `onError` when the future is collected as garbage.
+ * reactor's `onError` when the future is collected as garbage; so is the cause of a cancellation.
  */
 export class Future<out T> implements PromiseLike<T> {
   readonly #owner: FutureOwner;
@@ -179,12 +179,15 @@ export class Future<out T> implements PromiseLike<T> {
   setException(error: unknown): void {
     this.#checkPending('an exception');
     this.#outcome = error;
-    if (this.#promise === null && this.#callbacks === null) {
-      releaseFrames(error);
-      unseen.register(this, { error, report: this.#owner.report }, this);
-      this.#unseen = true;
-    }
+    this.#reportUnseen(error);
     this.#finish('failed');
+  }
+
+  #reportUnseen(error: unknown): void {
+    if (this.#promise !== null || this.#callbacks !== null) return;
+    releaseFrames(error);
+    unseen.register(this, { error, report: this.#owner.report }, this);
+    this.#unseen = true;
   }
 
   /**
@@ -203,6 +206,7 @@ export class Future<out T> implements PromiseLike<T> {
   /** @internal The same with an error that is there. It is pending. */
   endCancelled(error: CancelledError): void {
     this.#outcome = error;
+    if (error.cause !== undefined) this.#reportUnseen(error.cause);
     const onCancel = this.#onCancel;
     this.#finish('cancelled');
     onCancel?.();

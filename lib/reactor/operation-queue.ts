@@ -59,11 +59,7 @@ export class OperationQueue {
     waitsFor: Wait,
     onReturn: ((value: T) => void) | null,
   ): Future<T> {
-    const future: Future<T> = new Future<T>(
-      this.#owner.futures,
-      () => this.#remove(operation),
-      onReturn,
-    );
+    const future: Future<T> = new Future<T>(this.#owner.futures, () => this.#remove(operation), onReturn);
     const operation: Operation = {
       syscall,
       attempt: () => {

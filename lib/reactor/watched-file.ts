@@ -161,7 +161,13 @@ export class WatchedFile {
     const watchers = this.#watchers;
     this.#watchers = [];
     for (const watcher of watchers) this.#retire(watcher);
-    for (const watcher of watchers) watcher.kind.onLost?.();
+    for (const watcher of watchers) {
+      try {
+        watcher.kind.onLost?.();
+      } catch (error) {
+        this.#report(error);
+      }
+    }
   }
 
   #deliverEach(watchers: readonly FileWatcher[], events: number, batch: number): boolean {

@@ -6,6 +6,7 @@ import type { TimerHandle } from '../reactor/timers.js';
 import type { FileWatcher } from '../reactor/watcher.js';
 import { EVENT_READ } from '../selectors/events.js';
 import type { Socket } from '../sockets/socket.js';
+import { hasEnded } from './reactor-end.js';
 
 /** Connections accepted before others have their turn. */
 const ACCEPTS_PER_TURN = 64;
@@ -35,7 +36,7 @@ export class Acceptor {
     this.#listener = listener;
     this.#owner = owner;
     this.#watcher = owner.reactor.watchers.watch(listener, EVENT_READ, () => this.#serve(), undefined, {
-      onLost: () => this.#lose(owner.reactor.state === 'closed'),
+      onLost: () => this.#lose(hasEnded(owner.reactor)),
     });
   }
 
@@ -103,7 +104,10 @@ export class Acceptor {
   /** @param close - `false`: the listener is being closed already, or is closed. */
   #lose(close: boolean): void {
     this.close();
-    if (close) this.#listener.close();
-    this.#owner.lost(this);
+    try {
+      if (close) this.#listener.close();
+    } finally {
+      this.#owner.lost(this);
+    }
   }
 }

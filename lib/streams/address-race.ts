@@ -4,6 +4,7 @@ import type { TimerHandle } from '../reactor/timers.js';
 import type { Address } from '../sockets/address.js';
 import type { Socket } from '../sockets/socket.js';
 import { ConnectAttempt } from './connect-attempt.js';
+import { hasEnded } from './reactor-end.js';
 
 /** Milliseconds an address has for itself, before the next one is tried beside it. */
 const HEAD_START = 250;
@@ -63,7 +64,7 @@ export class AddressRace {
       return;
     }
     this.#errors.push(outcome);
-    if (this.#waiting.length > 0 && this.#reactor.state !== 'closed') this.#startNext();
+    if (this.#waiting.length > 0 && !hasEnded(this.#reactor)) this.#startNext();
     else if (this.#attempts.size === 0) this.#ended(together(this.#errors));
   };
 }

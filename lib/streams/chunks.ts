@@ -6,8 +6,8 @@ import { copyOf, SLAB_SIZE } from './slab.js';
 const SMALL_CHUNK = 1024;
 /**
  * A view of a chunk keeps all of its memory alive. Pieces below this are copied instead, unless the chunk stands in a slab,
- * which is small and kept by many; a piece that is a view keeps at most a few times its own size, because one receive
- * brings 64 KiB at most.
+ * which is small and kept by many. A larger piece is a view: of a receive, which brings 64 KiB at most, it keeps up to
+ * sixteen times its own size; of what came in larger chunks, or was put back, as much as that has.
  */
 const SMALL_PIECE = SLAB_SIZE / 4;
 
@@ -17,6 +17,10 @@ export class Chunks {
   #start = 0;
   #length = 0;
   #turn = 0;
+  // The chunk that was looked at last, and how many bytes the chunks before it have. Whoever searches as bytes arrive goes
+  // on there: from the front the way would be longer each time.
+  #index = 0;
+  #before = 0;
 
   /** Another after each change at the front: what was counted from there is counted anew. */
   get turn(): number {
@@ -64,6 +68,7 @@ export class Chunks {
   /** The same for a short while: a few bytes may keep a large chunk alive. */
   cut(length: number): Buffer {
     this.#turn++;
+    this.#index = this.#before = 0;
     const start = this.#start;
     const end = start + length;
     const first = this.#chunks[0] ?? NOTHING;
@@ -91,22 +96,18 @@ export class Chunks {
 
   /** Where `bytes` stand first within `from` to `to`; -1: nowhere. */
   indexOf(bytes: Buffer, from: number, to: number): number {
+    this.#seek(from);
+    const chunks = this.#chunks;
+    let index = this.#index;
     // Where the chunk begins, counted as the caller does.
-    let begin = -this.#start;
-    for (const chunk of this.#chunks) {
+    let begin = this.#before - this.#start;
+    for (let chunk = chunks[index]; chunk !== undefined; chunk = chunks[++index]) {
       const end = begin + chunk.length;
-      if (end > from) {
-        const found = indexWithin(
-          chunk,
-          bytes,
-          Math.max(from - begin, 0),
-          Math.min(to - begin, chunk.length),
-        );
-        if (found !== -1) return begin + found;
-        if (end >= to) return -1;
-        const across = this.#indexAcross(bytes, Math.max(from, end - bytes.length + 1), end, to);
-        if (across !== -1) return across;
-      }
+      const found = indexWithin(chunk, bytes, Math.max(from - begin, 0), Math.min(to - begin, chunk.length));
+      if (found !== -1) return begin + found;
+      if (end >= to) return -1;
+      const across = this.#indexAcross(bytes, Math.max(from, end - bytes.length + 1), end, to);
+      if (across !== -1) return across;
       begin = end;
     }
     return -1;
@@ -125,14 +126,35 @@ export class Chunks {
 
   /** Fills `target` with what stands at `from`. */
   #copyTo(target: Buffer, from: number): void {
-    let begin = -this.#start;
+    this.#seek(from);
+    const chunks = this.#chunks;
+    let index = this.#index;
+    let start = from - (this.#before - this.#start);
     let filled = 0;
-    for (const chunk of this.#chunks) {
-      const end = begin + chunk.length;
-      if (end > from) filled += chunk.copy(target, filled, Math.max(from - begin, 0));
+    for (let chunk = chunks[index]; chunk !== undefined; chunk = chunks[++index]) {
+      filled += chunk.copy(target, filled, start);
       if (filled === target.length) return;
-      begin = end;
+      start = 0;
     }
+  }
+
+  /** Goes to the chunk in which a byte stands; to the last one, which may grow, where it is still to come. */
+  #seek(position: number): void {
+    const chunks = this.#chunks;
+    const target = this.#start + position;
+    while (this.#before > target) {
+      this.#index--;
+      this.#before -= this.#lengthAt(this.#index);
+    }
+    const last = chunks.length - 1;
+    while (this.#index < last && this.#before + this.#lengthAt(this.#index) <= target) {
+      this.#before += this.#lengthAt(this.#index);
+      this.#index++;
+    }
+  }
+
+  #lengthAt(index: number): number {
+    return this.#chunks[index]?.length ?? 0;
   }
 
   #drop(length: number): void {

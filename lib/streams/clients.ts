@@ -66,9 +66,10 @@ export class Clients {
       start();
     } catch (error) {
       const fd = socket.fileno();
-      socket.close();
       const message = 'a connection cannot be served';
       this.#reactor.futures.report(error, { message, source: 'server', ...(fd >= 0 && { fd }) });
+      // Last: it throws where somebody else has closed the descriptor.
+      socket.close();
     } finally {
       this.#arriving = before;
       this.#changed();

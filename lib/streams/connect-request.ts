@@ -14,6 +14,7 @@ import { AddressRace } from './address-race.js';
 import { DuplexTransport } from './duplex-transport.js';
 import type { HostName } from './endpoint.js';
 import type { Protocol } from './protocol.js';
+import { hasEnded } from './reactor-end.js';
 import { interleave, resolve } from './resolve.js';
 import { SocketTransport } from './socket-transport.js';
 import type { TlsClient } from './tls.js';
@@ -84,7 +85,7 @@ export class ConnectRequest<T> {
     const watcher = this.#reactor.watchers.watch(socket, EVENT_READ, () => {}, undefined, {
       onLost: () => {
         // Else it is the socket that is being closed, by somebody else.
-        if (this.#reactor.state !== 'closed') this.#undo = () => started.cancel();
+        if (!hasEnded(this.#reactor)) this.#undo = () => started.cancel();
         this.#fail(canceled());
       },
     });
@@ -109,7 +110,7 @@ export class ConnectRequest<T> {
   #resolve(name: HostName, noDelay: boolean): void {
     this.#undo = resolve(name, (error, addresses) => {
       if (error !== null) this.#fail(error);
-      else if (this.#reactor.state === 'closed') this.#fail(canceled());
+      else if (hasEnded(this.#reactor)) this.#fail(canceled());
       else this.#connect(interleave(addresses), noDelay);
     });
   }

@@ -7,7 +7,8 @@ import type { Reactor } from '../reactor/reactor.js';
 import { LOST } from '../reactor/watcher.js';
 import { type Address, decode, encode, familyOf } from '../sockets/address.js';
 import { Socket } from '../sockets/socket.js';
-import { checkDatagramProtocol, type DatagramProtocol, DatagramTransport } from './datagram-transport.js';
+import { checkDatagramProtocol, type DatagramProtocol } from './datagram-protocol.js';
+import { DatagramTransport } from './datagram-transport.js';
 import { checkAddress, reactorFor } from './endpoint.js';
 import { type BoundSocket, bindAt, closeBound, removerOf } from './socket-file.js';
 

@@ -18,6 +18,10 @@ export class DatagramQueue {
     return this.#datagrams[this.#head];
   }
 
+  get length(): number {
+    return this.#datagrams.length - this.#head;
+  }
+
   /** Adds a copy: the caller may use his memory again. */
   push(data: Uint8Array, address: Address | null): void {
     const copy = Object.isFrozen(address) || address === null ? address : { ...address };

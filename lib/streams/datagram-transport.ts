@@ -1,7 +1,6 @@
 /** Datagrams at protocol level: a socket that a reactor waits for. */
 import { constants as os } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { checkFunction, checkObject } from '../arguments.js';
 import { checkBuffer } from '../buffers.js';
 import { constants } from '../native/constants.js';
 import {
@@ -17,53 +16,40 @@ import type { TimerHandle } from '../reactor/timers.js';
 import { type FileWatcher, LOST } from '../reactor/watcher.js';
 import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
 import { type Address, decode, encode } from '../sockets/address.js';
-import { WOULD_BLOCK } from '../sockets/exchange.js';
 import type { Socket } from '../sockets/socket.js';
-import { type Datagram, DatagramQueue } from './datagram-queue.js';
+import type { DatagramProtocol } from './datagram-protocol.js';
+import { DatagramSender } from './datagram-sender.js';
+import { hasEnded } from './reactor-end.js';
 import { receiveBufferOf } from './receive-buffer.js';
 
-/** Datagrams received, or sent, before others have their turn. */
+export type { DatagramProtocol } from './datagram-protocol.js';
+
+/** Datagrams received before others have their turn. */
 const DATAGRAMS_PER_TURN = 32;
-/** Milliseconds until a datagram is sent again whose receiver has no room. */
-const PAUSE = 1;
+/** Bytes that wait to be sent when the protocol is to pause, and when it is to go on. */
+const HIGH = 64 * 1024;
+const LOW = 16 * 1024;
+/** Milliseconds that what waits to be sent has after `close`. */
+const GRACE = 5_000;
 /** Linux says how long a datagram was that did not fit. */
 const RECEIVE_FLAGS = process.platform === 'linux' ? (constants['MSG_TRUNC'] ?? 0) : 0;
-const EMSGSIZE = os.errno.EMSGSIZE;
-
-/**
- * The callbacks of a datagram endpoint, each of which may be left out. What one throws goes to the reactor's `onError`, and
- * the endpoint goes on; thrown by `connectionMade`, it ends it.
- */
-export interface DatagramProtocol {
-  /** Once, first. */
-  connectionMade?(transport: DatagramTransport): void;
-  /**
-   * @param data - a view into the reactor's receive buffer: valid during the call, copy what must last. It may be empty.
-   * @param address - of the sender; `null`: a Unix socket that is not bound.
-   */
-  datagramReceived?(data: Buffer, address: Address | null): void;
-  /** A datagram could not be sent (`ECONNREFUSED`: nobody receives there), or received. The endpoint stays open. */
-  errorReceived?(error: SystemError): void;
-  /** Once, last. `null`: it was closed in order; otherwise why it ended. */
-  connectionLost?(error: Error | null): void;
-}
-
-const CALLBACKS = ['connectionMade', 'datagramReceived', 'errorReceived', 'connectionLost'] as const;
+const { EMSGSIZE, ETIMEDOUT } = os.errno;
 
 /** Sends datagrams, and tells its {@link DatagramProtocol} what comes. Made by `createDatagramEndpoint()`. */
 export class DatagramTransport {
   readonly socket: Socket;
-  readonly #reactor: Reactor;
+  readonly reactor: Reactor;
   readonly #protocol: DatagramProtocol;
   // Whom it is connected to.
   readonly #peer: Address | null;
   readonly #release: () => void;
   readonly #buffer: Buffer;
   readonly #watcher: FileWatcher;
-  readonly #queue = new DatagramQueue();
+  readonly #sender: DatagramSender;
   #state: 'new' | 'open' | 'closing' | 'losing' | 'lost' = 'new';
   #error: Error | null = null;
-  #resting: TimerHandle | null = null;
+  #full = false;
+  #grace: TimerHandle | null = null;
 
   /** @internal Becomes the owner of the socket. @throws as `reactor.watch`; the socket is open then. */
   constructor(
@@ -74,7 +60,7 @@ export class DatagramTransport {
     release: () => void,
   ) {
     this.socket = socket;
-    this.#reactor = reactor;
+    this.reactor = reactor;
     this.#protocol = protocol;
     this.#peer = peer;
     this.#release = release;
@@ -83,6 +69,20 @@ export class DatagramTransport {
       onLost: this.#onLost,
     });
     this.#watcher.pause();
+    this.#sender = new DatagramSender(reactor, socket, {
+      failed: (error) => this.#tellError(error),
+      flushed: () => this.#flushed(),
+    });
+  }
+
+  /** Bytes that wait to be sent, and 8 more for each datagram, as many as the header of UDP has. */
+  get writeBufferSize(): number {
+    return this.#sender.size;
+  }
+
+  /** Whether it is being closed, or has ended. */
+  get closing(): boolean {
+    return this.#state !== 'open';
   }
 
   /** @internal Tells the protocol, and begins to receive. */
@@ -99,36 +99,58 @@ export class DatagramTransport {
   }
 
   /**
-   * Sends a datagram, which may be empty: at once, or where the kernel has no room, a copy when it has, in the order of the
-   * calls. What cannot be sent is told by `errorReceived`.
+   * Sends a datagram, which may be empty: at once, or where the kernel has no room, a copy when it has. What goes to one
+   * receiver is sent in the order of the calls; a Unix receiver that has no room holds up no other. What cannot be sent is
+   * told by `errorReceived`.
    *
    * @param address - to whom. An endpoint with a remote address sends to that one only, and needs none.
+   * @returns `false`: more waits to be sent than the high-water mark, 64 KiB; wait for `resumeWriting`.
    * @throws TypeError: no bytes; no address, one of another family, one that is not the remote's. StateError `ERR_CLOSED`:
    * after `close`, `abort` or loss.
    */
-  send(data: Uint8Array, address?: Address): void {
+  send(data: Uint8Array, address?: Address): boolean {
     checkBuffer(data, 'data');
     if (this.#state !== 'open') throw new StateError('ERR_CLOSED', 'the datagram endpoint is closed');
     const destination = this.#destination(address);
-    if (this.#queue.first === undefined) {
-      try {
-        if (this.#transmit({ data, address: destination })) return;
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        // Not from here: a protocol that sends again would call itself.
-        this.#watcher.runInAsyncScope(() => this.#reactor.callSoon(() => this.#tellError(error)));
-        return;
-      }
+    try {
+      this.#sender.send(data, destination);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      // Not from here: a protocol that sends again would call itself.
+      this.#soon(() => this.#tellError(error));
     }
-    this.#queue.push(data, destination);
-    this.#wait();
+    if (this.writeBufferSize > 0) this.#wait();
+    if (!this.#full && this.writeBufferSize > HIGH) {
+      this.#full = true;
+      this.#tell('pauseWriting');
+    }
+    return !this.#full && !this.closing;
   }
 
-  /** Receives no more, and ends when all that waits is sent. Again: nothing. */
+  /** Keeps the process alive while it is open, and its reactor hosted: the default. */
+  ref(): this {
+    this.#watcher.ref();
+    return this;
+  }
+
+  /** Does not; a Unix datagram whose receiver has no room still does, until it is sent. */
+  unref(): this {
+    this.#watcher.unref();
+    return this;
+  }
+
+  /** Receives no more, and ends when all that waits is sent, at the latest after 5 s. Again: nothing. */
   close(): void {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
-    this.#endIfSent();
+    this.#wait();
+    if (this.writeBufferSize === 0) this.#lose(null);
+    else if (hasEnded(this.reactor)) this.#lose(canceled());
+    else {
+      this.#watcher.runInAsyncScope(() => {
+        this.#grace = this.reactor.callLater(GRACE, () => this.#giveUp());
+      });
+    }
   }
 
   /** Ends at once; what waits to be sent is dropped. */
@@ -142,13 +164,14 @@ export class DatagramTransport {
       this.#lose(canceled());
       return;
     }
-    if ((events & EVENT_WRITE) !== 0) this.#flush();
+    if ((events & EVENT_WRITE) !== 0) this.#sender.flush();
     if ((events & EVENT_READ) !== 0) this.#receive();
   };
 
   readonly #onLost = (): void => {
     this.#lose(canceled());
-    if (this.#reactor.state === 'closed') this.#tellLost();
+    // It may have been lost before, and the reactor was to tell.
+    if (hasEnded(this.reactor)) this.#watcher.runInAsyncScope(() => this.#tellLost());
   };
 
   #receive(): void {
@@ -171,48 +194,26 @@ export class DatagramTransport {
     }
   }
 
-  #flush(): void {
-    for (let count = 0; count < DATAGRAMS_PER_TURN; count++) {
-      const { first } = this.#queue;
-      if (first === undefined) break;
-      try {
-        if (!this.#transmit(first)) {
-          // Ready, and yet no room: that of a Unix receiver, which no readiness reports.
-          if (count === 0) this.#rest();
-          break;
-        }
-        this.#queue.shift();
-      } catch (error) {
-        this.#queue.shift();
-        this.#tellFailure(error);
-      }
+  /** Fewer wait to be sent, or not for the socket. */
+  #flushed(): void {
+    if (this.#full && this.writeBufferSize <= LOW) {
+      this.#full = false;
+      this.#tell('resumeWriting');
     }
-    this.#endIfSent();
-  }
-
-  /** @returns `false`: there is no room now. */
-  #transmit({ data, address }: Datagram): boolean {
-    const sent = address === null ? this.socket.send(data) : this.socket.sendTo(data, address);
-    return sent !== WOULD_BLOCK;
-  }
-
-  #rest(): void {
-    this.#resting = this.#reactor.callLater(PAUSE, () => {
-      this.#resting = null;
-      this.#flush();
-    });
-  }
-
-  #endIfSent(): void {
-    if (this.#state === 'closing' && this.#queue.first === undefined) this.#lose(null);
+    if (this.#state === 'closing' && this.writeBufferSize === 0) this.#lose(null);
     else this.#wait();
+  }
+
+  /** It was closed, and there is a receiver that does not read. */
+  #giveUp(): void {
+    this.#tellError(unsent(this.#sender.count));
+    this.#lose(null);
   }
 
   /** Waits for what there is to wait for. */
   #wait(): void {
     if (this.#state === 'losing' || this.#state === 'lost' || !this.#watcher.active) return;
-    const sending = this.#queue.first !== undefined && this.#resting === null;
-    const interest = (this.#state === 'open' ? EVENT_READ : 0) | (sending ? EVENT_WRITE : 0);
+    const interest = (this.#state === 'open' ? EVENT_READ : 0) | (this.#sender.waiting ? EVENT_WRITE : 0);
     if (interest === 0) {
       this.#watcher.pause();
       return;
@@ -241,14 +242,13 @@ export class DatagramTransport {
     const known = this.#state !== 'new';
     this.#state = 'losing';
     this.#error = error;
-    this.#queue.clear();
-    this.#resting?.cancel();
+    this.#sender.clear();
+    this.#grace?.cancel();
     // It hears of the reactor's close, which may come before connectionLost() was called.
     this.#watcher.pause();
     if (!known) this.#end();
-    else if (this.#reactor.state !== 'closed') {
-      this.#watcher.runInAsyncScope(() => this.#reactor.callSoon(() => this.#tellLost()));
-    }
+    else if (hasEnded(this.reactor)) this.#watcher.runInAsyncScope(() => this.#tellLost());
+    else this.#soon(() => this.#tellLost());
   }
 
   #tellLost(): void {
@@ -267,7 +267,17 @@ export class DatagramTransport {
     this.#state = 'lost';
     this.#watcher.close();
     this.#release();
-    this.socket.close();
+    const fd = this.socket.fileno();
+    try {
+      this.socket.close();
+    } catch (error) {
+      const message = 'the socket of a datagram endpoint was closed by somebody else';
+      this.reactor.futures.report(error, { message, source: 'transport', fd });
+    }
+  }
+
+  #soon(callback: () => void): void {
+    this.#watcher.runInAsyncScope(() => this.reactor.callSoon(callback));
   }
 
   /** Only a system call fails a datagram; what else is thrown is a mistake in here. */
@@ -285,19 +295,18 @@ export class DatagramTransport {
     }
   }
 
+  #tell(callback: 'pauseWriting' | 'resumeWriting'): void {
+    try {
+      this.#protocol[callback]?.();
+    } catch (error) {
+      this.#report(error, callback);
+    }
+  }
+
   #report(error: unknown, callback: keyof DatagramProtocol): void {
     const fd = this.socket.fileno();
     const message = `${callback}() of a datagram protocol threw`;
-    this.#reactor.futures.report(error, { message, source: 'transport', ...(fd >= 0 && { fd }) });
-  }
-}
-
-/** @throws TypeError: it is no object, or a callback no function. */
-export function checkDatagramProtocol(protocol: DatagramProtocol): void {
-  checkObject(protocol, 'protocol');
-  for (const callback of CALLBACKS) {
-    const value = protocol[callback];
-    if (value !== undefined) checkFunction(value, `protocol.${callback}`);
+    this.reactor.futures.report(error, { message, source: 'transport', ...(fd >= 0 && { fd }) });
   }
 }
 
@@ -308,5 +317,11 @@ function canceled(): SystemError {
 function tooLong(length: number): SystemError {
   return new SystemError(-EMSGSIZE, 'recvfrom', {
     hint: `a datagram of ${length} bytes was cut off, and is dropped`,
+  });
+}
+
+function unsent(count: number): SystemError {
+  return new SystemError(-ETIMEDOUT, 'sendto', {
+    hint: `datagrams that had not been sent 5 s after close() are dropped: ${count}`,
   });
 }

@@ -25,6 +25,7 @@ export class TransportDuplex extends Duplex {
   /** Milliseconds of silence after which 'timeout' is emitted. */
   timeout: number | undefined;
   readonly #transport: Transport;
+  readonly #onConnectionLost: ((error: Error | null) => void) | null;
   // Waits until everything is sent.
   #unsent: Callback | null = null;
   #closed: (() => void) | null = null;
@@ -35,10 +36,20 @@ export class TransportDuplex extends Duplex {
     () => this.emit('timeout'),
   );
 
-  /** @param received - what was read before; @param ended - whether that is all. */
-  constructor(transport: Transport, received: Buffer | null = null, ended = false) {
+  /**
+   * @param received - what was read before.
+   * @param ended - whether that is all.
+   * @param onLost - told that the connection is gone, which may be long before what it brought is read.
+   */
+  constructor(
+    transport: Transport,
+    received: Buffer | null = null,
+    ended = false,
+    onLost: ((error: Error | null) => void) | null = null,
+  ) {
     super();
     this.#transport = transport;
+    this.#onConnectionLost = onLost;
     transport.setProtocol({
       dataReceived: (data) => this.#onData(data),
       eofReceived: () => this.#onEnd(),
@@ -225,6 +236,7 @@ export class TransportDuplex extends Duplex {
 
   #onLost(error: Error | null): void {
     this.#lost = true;
+    this.#onConnectionLost?.(error);
     const unsent = this.#unsent;
     this.#unsent = null;
     unsent?.(error ?? new StateError('ERR_CLOSED', 'the connection was closed before all was sent'));

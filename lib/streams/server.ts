@@ -14,6 +14,7 @@ import { Clients } from './clients.js';
 import { type Endpoint, reactorFor, targetOf } from './endpoint.js';
 import { checkListening, listenAll, prepareListener } from './listen.js';
 import type { Protocol } from './protocol.js';
+import { hasEnded } from './reactor-end.js';
 import { checkCanResolve, resolve } from './resolve.js';
 import { type BoundSocket, closeBound } from './socket-file.js';
 import { checkCanEncrypt, TlsServer } from './tls.js';
@@ -110,7 +111,7 @@ export class Server implements AsyncDisposable {
     this.#reserve.release();
     for (const [acceptor, listener] of listeners) {
       acceptor.close();
-      closeBound(listener);
+      this.#closeListener(listener);
     }
     this.#checkEnded();
   }
@@ -142,11 +143,23 @@ export class Server implements AsyncDisposable {
   [Symbol.asyncDispose](): Future<void> {
     this.close();
     this.closeClients();
+    // Nobody will send what is left.
+    if (hasEnded(this.#reactor)) this.abortClients();
     const ended = this.waitClosed();
     if (ended.done()) return ended;
     const grace = this.#reactor.callLater(GRACE, () => this.abortClients());
     ended.addDoneCallback(() => grace.cancel());
     return ended;
+  }
+
+  #closeListener(listener: BoundSocket): void {
+    const fd = listener.socket.fileno();
+    try {
+      closeBound(listener);
+    } catch (error) {
+      const message = 'the listener of a server was closed by somebody else';
+      this.#reactor.futures.report(error, { message, source: 'server', fd });
+    }
   }
 
   #connectionsChanged(): void {
@@ -234,8 +247,7 @@ export function createServer(
     checkCanResolve(reactor, target);
     undo = resolve(target, (error, addresses) => {
       if (error !== null) future.setException(error);
-      else if (reactor.state === 'closed')
-        future.setException(new SystemError(-ECANCELED, 'listen', { hint: LOST }));
+      else if (hasEnded(reactor)) future.setException(new SystemError(-ECANCELED, 'listen', { hint: LOST }));
       else start(() => listenAll(addresses, listening));
     });
   } else {

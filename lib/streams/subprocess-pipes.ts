@@ -3,8 +3,11 @@ import { descriptorOf, type FileLike } from '../files.js';
 import { invalidValue } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
 import { Socket } from '../sockets/socket.js';
+import { OutputReader } from './output-reader.js';
+import type { Protocol } from './protocol.js';
 import { SocketTransport } from './socket-transport.js';
-import { type Connection, StreamProtocol } from './stream-protocol.js';
+import { StreamProtocol } from './stream-protocol.js';
+import type { StreamWriter } from './writer.js';
 
 /** A stream of a program as it is asked for; a number is a descriptor. */
 export type Setting = 'pipe' | 'ignore' | 'stdout' | number;
@@ -14,6 +17,13 @@ export function settingOf(setting: 'pipe' | 'ignore' | FileLike, name: string): 
   if (typeof setting !== 'string') return descriptorOf(setting, name);
   if (setting === 'pipe' || setting === 'ignore') return setting;
   throw invalidValue(name, "'pipe', 'ignore' or a file", setting);
+}
+
+/** `null`: it is no pipe. */
+export interface Streams {
+  readonly stdin: StreamWriter | null;
+  readonly stdout: OutputReader | null;
+  readonly stderr: OutputReader | null;
 }
 
 /** Pairs of sockets: one end of each is ours, the other the program's. */
@@ -38,15 +48,15 @@ export class Pipes {
     return stdio;
   }
 
-  /** Has a reactor serve our ends. */
-  serve(reactor: Reactor): (Connection | null)[] {
-    return this.#ours.map((socket) => {
-      if (socket === null) return null;
-      // Where it is at its end nobody has the other one, and nothing can be written either.
-      const protocol = new StreamProtocol({ halfOpen: false });
-      SocketTransport.start(reactor, socket, protocol);
-      return protocol.connection;
-    });
+  /** Has a reactor serve our ends. @param onOutputEnd - told of the end of each output. */
+  serve(reactor: Reactor, onOutputEnd: () => void): Streams {
+    const [stdin, ...outputs] = this.#ours;
+    const [stdout, stderr] = outputs.map((socket) => socket && serveOutput(reactor, socket, onOutputEnd));
+    return {
+      stdin: stdin ? serveInput(reactor, stdin) : null,
+      stdout: stdout ?? null,
+      stderr: stderr ?? null,
+    };
   }
 
   closeTheirs(): void {
@@ -56,4 +66,25 @@ export class Pipes {
   close(): void {
     for (const socket of this.#ours) socket?.close();
   }
+}
+
+/** Where it is at its end nobody has the other one, and nothing can be written any more. */
+function serveInput(reactor: Reactor, socket: Socket): StreamWriter {
+  const protocol = new StreamProtocol({ halfOpen: false });
+  SocketTransport.start(reactor, socket, protocol);
+  return protocol.connection.writer;
+}
+
+function serveOutput(reactor: Reactor, socket: Socket, onEnd: () => void): OutputReader {
+  let reader: OutputReader | null = null;
+  const protocol: Protocol = {
+    dataReceived: (data) => reader?.feed(data),
+    eofReceived: () => reader?.end(null, true),
+    connectionLost: (error) => {
+      reader?.end(error);
+      onEnd();
+    },
+  };
+  reader = new OutputReader(SocketTransport.start(reactor, socket, protocol));
+  return reader;
 }

@@ -6,11 +6,9 @@ import { invalidType, invalidValue, StateError, SystemError } from '../native/er
 import { currentReactor } from '../reactor/ambient.js';
 import { Future } from '../reactor/future.js';
 import type { Reactor } from '../reactor/reactor.js';
-import { type Coroutine, value } from '../tasks/coroutine.js';
-import { gather } from '../tasks/gather.js';
-import { createTask } from '../tasks/task.js';
+import { Communication, type SubprocessOutput } from './communication.js';
+import type { OutputReader } from './output-reader.js';
 import type { StreamReader } from './reader.js';
-import type { Connection } from './stream-protocol.js';
 import { Pipes, settingOf } from './subprocess-pipes.js';
 import type { StreamWriter } from './writer.js';
 
@@ -29,39 +27,46 @@ export interface SubprocessOptions {
   readonly stderr?: 'pipe' | 'ignore' | 'stdout' | FileLike;
 }
 
+export type { SubprocessOutput };
+
 /** How a program ended: by itself, or by a signal. */
 export interface ExitStatus {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** What a program wrote; what it was not asked for is empty. */
-export interface SubprocessOutput {
-  readonly stdout: Buffer;
-  readonly stderr: Buffer;
-}
-
-/** A program that was started. It keeps this process alive until it has ended. */
-export class Subprocess {
+/**
+ * A program that was started. It keeps this process alive until it has ended; an output, which others may have inherited,
+ * after that only while a read waits for it. An output is open until it was read to its end: where that may never be,
+ * `close` it.
+ *
+ * @example
+ * ```ts
+ * await using log = await createSubprocess('journalctl', ['--follow']);
+ * console.log(await log.stdout?.readLine());
+ * ```
+ */
+export class Subprocess implements AsyncDisposable {
   readonly pid: number;
   /** `null` where it is no pipe; so for the others. */
   readonly stdin: StreamWriter | null;
   readonly stdout: StreamReader | null;
   readonly stderr: StreamReader | null;
   readonly #reactor: Reactor;
-  readonly #pipes: readonly (Connection | null)[];
+  readonly #outputs: readonly (OutputReader | null)[];
   readonly #waiting = new Set<Future<ExitStatus>>();
+  readonly #communications = new Set<Communication>();
   #status: ExitStatus | null = null;
 
   /** @internal Use `createSubprocess()`. */
-  constructor(reactor: Reactor, child: ChildProcess, pid: number, pipes: readonly (Connection | null)[]) {
-    const [stdin, stdout, stderr] = pipes;
+  constructor(reactor: Reactor, child: ChildProcess, pid: number, pipes: Pipes) {
+    const { stdin, stdout, stderr } = pipes.serve(reactor, () => this.#advance());
     this.pid = pid;
-    this.stdin = stdin?.writer ?? null;
-    this.stdout = stdout?.reader ?? null;
-    this.stderr = stderr?.reader ?? null;
+    this.stdin = stdin;
+    this.stdout = stdout;
+    this.stderr = stderr;
     this.#reactor = reactor;
-    this.#pipes = pipes;
+    this.#outputs = [stdout, stderr];
     child.on('exit', (code, signal) => this.#exited({ code, signal }));
   }
 
@@ -91,17 +96,35 @@ export class Subprocess {
    * matter whether the program reads all of its input.
    *
    * @throws TypeError: the input is neither text nor bytes. StateError `ERR_INVALID_STATE`: there is input, and stdin is
-   * no pipe; (rejects) somebody else reads an output. Cancelled, what was not read can be read still.
+   * no pipe; (rejects) somebody else reads an output. (rejects) as `readAll` of an output: it was closed, or the reactor
+   * was. Cancelled, what was not read can be read still.
    */
   communicate(input?: Uint8Array | string): Future<SubprocessOutput> {
     this.#feed(input);
-    return createTask(this.#gather(), { name: `communicate with ${this.pid}`, reactor: this.#reactor });
+    const communication = new Communication(this.#reactor, this.#outputs);
+    this.#communications.add(communication);
+    this.#advance();
+    return communication.future;
   }
 
-  /** @internal Nobody got to know of it. */
-  discard(): void {
+  /**
+   * Kills the program where it still runs, by SIGKILL; what was not sent to it is dropped, and what it wrote can be read as
+   * far as it was received. Programs that it started go on. Again: waits as well.
+   *
+   * @returns how it ended, when it has.
+   * @throws an error `EPERM`: it runs as somebody else. Its streams are closed.
+   */
+  close(): Future<ExitStatus> {
+    const error = new StateError('ERR_CLOSED', 'the program was closed, and its streams with it');
+    this.stdin?.transport.abort(error);
+    for (const output of this.#outputs) output?.abort(error);
     this.kill('SIGKILL');
-    for (const pipe of this.#pipes) pipe?.writer.abort();
+    return this.wait();
+  }
+
+  /** As {@link Subprocess.close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   #feed(input: Uint8Array | string | undefined): void {
@@ -118,22 +141,24 @@ export class Subprocess {
     stdin.close();
   }
 
-  *#gather(): Coroutine<SubprocessOutput> {
-    const outputs = [
-      this.stdout?.readAll() ?? NOTHING,
-      this.stderr?.readAll() ?? NOTHING,
-      this.wait(),
-    ] as const;
-    const [stdout, stderr] = yield* value(gather(outputs));
-    // Another program may have inherited it, but does not read it.
-    this.stdin?.abort();
-    return { stdout, stderr };
+  /** An output has ended, or the program. */
+  #advance(): void {
+    for (const communication of this.#communications) {
+      communication.advance(this.#status !== null);
+      const { future } = communication;
+      if (!future.done()) continue;
+      this.#communications.delete(communication);
+      // Another program may have inherited it, but does not read it.
+      if (future.fulfilled) this.stdin?.abort();
+    }
   }
 
   #exited(status: ExitStatus): void {
     this.#status = status;
+    for (const output of this.#outputs) output?.programExited();
     for (const future of this.#waiting) future.setResult(status);
     this.#waiting.clear();
+    this.#advance();
   }
 }
 
@@ -174,7 +199,7 @@ export function createSubprocess(
       "the end of a program is told by Node's own loop, which stands still in a blocking run: use `await reactor.run()`";
     throw new StateError('ERR_UNSUPPORTED', message);
   }
-  const future = new Future<Subprocess>(reactor.futures, null, (subprocess) => subprocess.discard());
+  const future = new Future<Subprocess>(reactor.futures, null, (subprocess) => subprocess.close());
   const fail = (error: NodeJS.ErrnoException) => {
     if (!future.done()) future.setException(startError(error, command, cwd));
   };
@@ -187,7 +212,7 @@ export function createSubprocess(
       pipes.close();
       child.on('error', fail);
     } else {
-      future.setResult(new Subprocess(reactor, child, pid, pipes.serve(reactor)));
+      future.setResult(new Subprocess(reactor, child, pid, pipes));
     }
   } catch (error) {
     child?.kill('SIGKILL');
@@ -218,5 +243,3 @@ function startError(error: NodeJS.ErrnoException, command: string, cwd: string |
   const hint = cwd === undefined ? undefined : `with the working directory ${cwd}`;
   return new SystemError(error.errno, 'spawn', { path: command, ...(hint !== undefined && { hint }) });
 }
-
-const NOTHING = Buffer.alloc(0);

@@ -14,8 +14,9 @@ const handedOver = new WeakSet<Transport>();
 
 /**
  * Makes a `stream.Duplex` of a connection, for `node:http`, `node:tls` and pipelines. It begins with what the reader has
- * buffered. Reader and writer are not to be used any more: a read that waits, or comes later, is rejected with a StateError
- * `ERR_INVALID_STATE`; the writer is closed when the stream is.
+ * buffered. Reader and writer are not to be used any more: a read that waits, or comes later, and a `drain` that waits are
+ * rejected with a StateError `ERR_INVALID_STATE`. After `writeEof` the stream has ended writing, too. `writer.close()` is
+ * done when the connection is gone, whether or not the stream was read to its end.
  *
  * It has what `node:http` and `node:tls` use of a `net.Socket`: addresses, `setTimeout`, `setNoDelay`, `setKeepAlive`,
  * `ref`, `unref`, `destroySoon`. As any Duplex it stays open when the peer ends; set `allowHalfOpen` to `false` to have
@@ -49,8 +50,19 @@ export function toDuplex(connection: Connection): Duplex {
   const received = reader.peek();
   if (received.length > 0) reader.read();
   const ended = reader.atEnd;
-  reader.end(new StateError('ERR_INVALID_STATE', HANDED_OVER));
-  const stream = new TransportDuplex(transport, received, ended);
-  stream.once('close', () => writer.end(stream.errored));
+  const error = new StateError('ERR_INVALID_STATE', HANDED_OVER);
+  reader.end(error);
+  writer.handOver(error);
+  const stream = new TransportDuplex(transport, received, ended, (loss) => writer.end(loss));
+  if (hasEndedWriting(transport)) stream.end();
   return stream;
+}
+
+function hasEndedWriting(transport: Transport): boolean {
+  try {
+    transport.write('');
+    return false;
+  } catch {
+    return true;
+  }
 }

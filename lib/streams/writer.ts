@@ -136,6 +136,12 @@ export class StreamWriter implements AsyncDisposable {
     this.#endDraining(null);
   }
 
+  /** @internal Somebody else has the connection: nobody says any more when it is time to go on. */
+  handOver(error: Error): void {
+    this.#full = false;
+    this.#endDraining(error);
+  }
+
   /** @internal The connection is gone. */
   end(error: Error | null): void {
     this.#loss = { error };

@@ -1,6 +1,6 @@
 /** One wait for a condition: gives up the lock, is notified, and has the lock again before it ends in whatever way. */
-import { invalidType } from '../native/errors.js';
 import { Callback } from '../reactor/callbacks.js';
+import { checkReason } from '../reactor/future.js';
 import type { Lock, LockWaiter } from './lock.js';
 import type { Holding } from './release.js';
 import { Wait } from './wait.js';
@@ -54,7 +54,7 @@ export class ConditionWait extends Wait<true> implements LockWaiter {
 
   /** Ends the wait, when it has the lock again. */
   override cancel(reason?: string): boolean {
-    if (reason !== undefined && typeof reason !== 'string') throw invalidType('reason', 'a string', reason);
+    checkReason(reason);
     if (this.done()) return false;
     if (this.#cancelled !== null) return true;
     if (this.#phase !== 'waiting') this.#owner.notifyNext();

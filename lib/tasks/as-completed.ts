@@ -112,8 +112,12 @@ class Results<T> {
       if (this.#waiting.delete(result)) this.#add();
     };
     const onReturn = (value: T) => {
-      if (result.giveBack !== null) result.giveBack();
-      else this.#pass({ value, giveBack: null });
+      if (result.giveBack !== null) {
+        result.giveBack();
+        return;
+      }
+      this.#add();
+      this.#pass({ value, giveBack: null });
     };
     const future = new Future<T>(this.#reactor.futures, onCancel, onReturn);
     const result: Result<T> = { future, giveBack: null };

@@ -27,6 +27,11 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
+/** Nobody waits for it: an error of it is nobody's, either. */
+export function disown(awaitable: PromiseLike<unknown>): void {
+  awaitable.then(undefined, () => {});
+}
+
 /**
  * Awaits inside of a generator, with the type of the result. What is no promise or future is its own result, at once.
  *

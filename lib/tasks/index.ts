@@ -9,5 +9,6 @@ export { shield } from './shield.js';
 export { sleep } from './sleep.js';
 export { createTask, Task, type TaskOptions, type Work } from './task.js';
 export { TaskGroup } from './task-group.js';
+export { type TimeoutScope, timeout } from './timeout.js';
 export { type ReturnWhen, type WaitOptions, wait } from './wait.js';
-export { type TimeoutScope, timeout, waitFor } from './wait-for.js';
+export { waitFor } from './wait-for.js';

@@ -5,7 +5,7 @@ import type { Future } from '../reactor/future.js';
 import { Reactor } from '../reactor/reactor.js';
 import { failureOf } from './awaitables.js';
 import { otherThanCancelled } from './cancel-request.js';
-import { type Coroutine, isCoroutine, isThenable } from './coroutine.js';
+import { type Coroutine, disown, isCoroutine, isThenable, makesCoroutine } from './coroutine.js';
 import { allTasks } from './current.js';
 import { gather } from './gather.js';
 import { checkWork, createTask, type Task } from './task.js';
@@ -29,9 +29,9 @@ import { checkWork, createTask, type Task } from './task.js';
  */
 export function runBlocking<T>(work: () => Coroutine<T>): T {
   checkWork(work);
-  if (types.isAsyncFunction(work)) throw noCoroutine(new Description('an async function'));
+  if (types.isAsyncFunction(work)) throw noCoroutine('work', new Description('an async function'));
   using reactor = new Reactor();
-  const task = createTask(() => coroutineOf(work), { reactor });
+  const task = createTask(coroutineOf(work), { reactor });
   const reported = new Set<unknown>();
   try {
     return reactor.runUntilComplete(task);
@@ -53,6 +53,7 @@ export async function run<T>(work: (() => Coroutine<T>) | ((signal: AbortSignal)
   checkWork(work);
   using reactor = new Reactor();
   const task = createTask(work, { reactor });
+  const reported = new Set<unknown>();
   try {
     return await hostUntil(task);
   } finally {
@@ -82,26 +83,42 @@ async function hostUntil<T>(future: Future<T>): Promise<T> {
   throw new StateError('ERR_INVALID_STATE', 'the reactor was stopped before the work was done');
 }
 
+/** What makes a generator, but may be another function; what that returns instead is not the work. */
+function coroutineOf<T>(work: () => Coroutine<T>): Coroutine<T> | (() => Coroutine<T>) {
+  if (typeof work !== 'function' || makesCoroutine(work)) return work;
+  return function* () {
+    const returned: unknown = work();
+    if (isCoroutine(returned)) return (yield* returned) as T;
+    if (isThenable(returned)) disown(returned);
+    throw noCoroutine('what the function of a program returns', returned);
+  };
+}
+
+function noCoroutine(name: string, value: unknown): TypeError {
+  return invalidType(name, 'a generator, or a function that makes one (await run() takes others)', value);
+}
+
 /**
  * Cancels the tasks that are left, and those that these begin.
  *
+ * @param reported - the errors that somebody was told of.
  * @returns what ends when they have ended; `null`: none is left.
  */
-function cancelRest(main: Task<unknown>): Future<unknown> | null {
-  const { reactor } = main;
+function cancelRest(reactor: Reactor, reported: Set<unknown>): Future<unknown> | null {
   const tasks = [...allTasks(reactor)];
   if (tasks.length === 0) return null;
   for (const task of tasks) {
     task.cancel('the run has ended');
-    task.addDoneCallback(() => report(task, main));
+    task.addDoneCallback(() => report(task, reported));
   }
   return gather(tasks, { returnExceptions: true });
 }
 
 /** Nobody else will look at the error of a clean-up. */
-function report(task: Task<unknown>, main: Task<unknown>): void {
-  const failure = task.cancelled() ? undefined : failureOf(task);
-  if (failure === undefined || task === main) return;
+function report(task: Task<unknown>, reported: Set<unknown>): void {
+  const error = otherThanCancelled(failureOf(task)?.error);
+  if (error === undefined || reported.has(error)) return;
+  reported.add(error);
   const message = `${task.name} failed when it was cancelled at the end of the run`;
-  task.reactor.futures.report(failure.error, { message, source: 'task' });
+  task.reactor.futures.report(error, { message, source: 'task' });
 }

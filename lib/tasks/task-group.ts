@@ -1,23 +1,20 @@
 /** Structured concurrency: tasks that end together. */
-import { invalidType, StateError } from '../native/errors.js';
-import { currentReactor } from '../reactor/ambient.js';
-import { Future } from '../reactor/future.js';
+import { StateError } from '../native/errors.js';
+import { currentReactor, workingReactor } from '../reactor/ambient.js';
+import { checkReason, Future } from '../reactor/future.js';
 import type { Reactor } from '../reactor/reactor.js';
 import { failureOf } from './awaitables.js';
-import { CancelRequest } from './cancel-request.js';
+import { CancelRequest, otherThanCancelled } from './cancel-request.js';
+import { currentTask } from './current.js';
 import { createTask, type Task, type TaskOptions, type Work } from './task.js';
-
-/** Somebody who waits for the end. */
-interface Joining {
-  readonly future: CancelRequest<void>;
-  /** Set where that was cancelled. */
-  request: { readonly reason: string | undefined } | null;
-}
 
 /**
  * Tasks that are waited for together. One that fails cancels the others; the errors of all come in one AggregateError from
  * {@link TaskGroup.join}, which is also called where an `await using` leaves its block. A member that was cancelled has
  * not failed.
+ *
+ * The block is no member: neither an exception in it, nor cancelling the async task that it is part of, cancels the
+ * members. They are waited for.
  *
  * @example
  * ```ts
@@ -29,7 +26,7 @@ interface Joining {
 export class TaskGroup implements AsyncDisposable {
   readonly #members = new Set<Task<unknown>>();
   readonly #failures: unknown[] = [];
-  #joining: Joining[] = [];
+  #joining: CancelRequest<void>[] = [];
   // No task may be added any more: one has failed, it was cancelled, or all were waited for.
   #closed = false;
   // What the first join() gets where the members failed before it.
@@ -52,32 +49,35 @@ export class TaskGroup implements AsyncDisposable {
   /**
    * Waits until all members have ended. Cancelling it cancels them.
    *
-   * @throws (rejects) AggregateError: its `errors` are what the members threw, in that order.
+   * @returns a future of the reactor that is at work; where none is, of the members'.
+   * @throws StateError `ERR_INVALID_STATE`: a member calls it, which would wait for itself. (rejects) AggregateError: its
+   * `errors` are what the members threw, in that order.
    */
   join(): Future<void> {
+    const caller = currentTask();
+    if (caller !== null && this.#members.has(caller)) {
+      throw new StateError(
+        'ERR_INVALID_STATE',
+        `${caller.name} would wait for its own group, and so for itself`,
+      );
+    }
     const [member] = this.#members;
-    const reactor = member?.reactor ?? currentReactor();
+    const { futures } = workingReactor() ?? member?.reactor ?? currentReactor();
     if (member === undefined) {
       this.#closed = true;
-      if (this.#failed !== null) return this.#failed;
-      const joined = new Future<void>(reactor.futures);
-      joined.setResult();
+      const joined = new Future<void>(futures);
+      if (this.#failed === null) joined.setResult();
+      else joined.setException(this.#failed.exception());
       return joined;
     }
-    const joining: Joining = {
-      request: null,
-      future: new CancelRequest<void>(reactor.futures, (reason) => {
-        joining.request = { reason };
-        this.cancel(reason);
-      }),
-    };
+    const joining = new CancelRequest<void>(futures, ({ message }) => this.cancel(message));
     this.#joining.push(joining);
-    return joining.future;
+    return joining;
   }
 
   /** Cancels all members; `join` then waits for their end. */
   cancel(reason?: string): void {
-    if (reason !== undefined && typeof reason !== 'string') throw invalidType('reason', 'a string', reason);
+    checkReason(reason);
     this.#closed = true;
     for (const member of [...this.#members]) member.cancel(reason);
   }
@@ -88,9 +88,9 @@ export class TaskGroup implements AsyncDisposable {
   }
 
   #left(member: Task<unknown>): void {
-    const failure = member.cancelled() ? undefined : failureOf(member);
-    if (failure !== undefined) {
-      this.#failures.push(failure.error);
+    const error = otherThanCancelled(failureOf(member)?.error);
+    if (error !== undefined) {
+      this.#failures.push(error);
       if (this.#failures.length === 1) this.cancel('another task of the group has failed');
     }
     this.#members.delete(member);
@@ -107,10 +107,10 @@ export class TaskGroup implements AsyncDisposable {
       this.#failed = new Future<void>(reactor.futures);
       this.#failed.setException(new AggregateError(this.#failures, message));
     }
-    for (const { future, request } of joining) {
-      if (this.#failed !== null) future.setException(this.#failed.exception());
-      else if (request !== null) future.endCancelled(request.reason);
-      else future.setResult();
+    for (const joined of joining) {
+      if (this.#failed !== null) joined.setException(this.#failed.exception());
+      else if (joined.request !== null) joined.endCancelled(joined.request);
+      else joined.setResult();
     }
   }
 }

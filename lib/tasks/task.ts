@@ -1,15 +1,15 @@
 /** Coroutines and async functions that a reactor runs. */
+import { types } from 'node:util';
 import { checkObject } from '../arguments.js';
 import { invalidType, StateError } from '../native/errors.js';
 import { currentReactor } from '../reactor/ambient.js';
 import type { Handle } from '../reactor/callbacks.js';
 import { CancelledError, type FutureOwner } from '../reactor/future.js';
+import { follow } from '../reactor/promises.js';
 import { Reactor } from '../reactor/reactor.js';
 import { CancelRequest } from './cancel-request.js';
-import { type Coroutine, isCoroutine, isThenable, makesCoroutine } from './coroutine.js';
-import { forget, remember } from './current.js';
-import type { Driver } from './driver.js';
-import { type Begin, FunctionDriver } from './function-driver.js';
+import { type Coroutine, disown, isCoroutine, isThenable, makesCoroutine } from './coroutine.js';
+import { begin, forget, remember } from './current.js';
 import { GeneratorDriver } from './generator-driver.js';
 
 /** A generator object, a generator function, or an async function that gets a signal aborted by `task.cancel()`. */
@@ -22,7 +22,12 @@ export interface TaskOptions {
   readonly reactor?: Reactor;
 }
 
+/** What is called with a signal that a cancellation aborts. */
+type Begin = (signal: AbortSignal) => unknown;
+
 let made = 0;
+// The generators of tasks: each has one.
+const taken = new WeakSet<object>();
 
 /**
  * Work that a reactor runs, from the next iteration on, and its result.
@@ -31,14 +36,17 @@ let made = 0;
  */
 export class Task<T> extends CancelRequest<T> {
   readonly name: string;
-  #driver: Driver | null = null;
+  #driver: GeneratorDriver<T> | null = null;
+  // Whose signal is aborted when it is cancelled, where there is one.
+  #controller: AbortController | null;
   // Until it begins.
   #beginning: Handle | null;
 
   /** @internal Use {@link createTask}. */
-  constructor(reactor: Reactor, work: Work<T>, name: string) {
-    super(futuresOf(reactor, name), (reason) => this.#cancel(new CancelledError(reason)));
+  constructor(reactor: Reactor, work: Work<T>, name: string, controller: AbortController | null) {
+    super(futuresOf(reactor, name), (request) => this.#cancel(request));
     this.name = name;
+    this.#controller = controller;
     this.#beginning = reactor.callSoon(() => this.#begin(work));
     remember(this as Task<unknown>);
   }
@@ -69,33 +77,58 @@ export class Task<T> extends CancelRequest<T> {
   }
 
   #drive(work: Work<T>): void {
+    if (typeof work !== 'function') this.#driveCoroutine(work);
+    else if (makesCoroutine(work)) this.#driveCoroutine((work as () => Coroutine<T>)());
+    else this.#call(work as Begin);
+  }
+
+  #driveCoroutine(coroutine: Coroutine<T>): void {
     const driven = {
-      futures: this.reactor.futures,
       succeed: (value: T) => this.#succeed(value),
       fail: (error: unknown) => this.#fail(error),
     };
-    if (typeof work !== 'function' || makesCoroutine(work)) {
-      const coroutine = typeof work === 'function' ? (work as () => Coroutine<T>)() : work;
-      const driver = new GeneratorDriver(this, driven, coroutine);
-      this.#driver = driver;
-      driver.begin();
-      return;
+    this.#driver = new GeneratorDriver(this, driven, coroutine);
+    this.#driver.begin();
+  }
+
+  #call(work: Begin): void {
+    const { promises } = this.reactor.futures;
+    if (types.isAsyncFunction(work)) promises.check();
+    this.#controller ??= new AbortController();
+    const { signal } = this.#controller;
+    const returned = begin(this, () => work(signal));
+    if (isCoroutine(returned)) {
+      this.#driveCoroutine(returned as Coroutine<T>);
+    } else if (isThenable(returned)) {
+      this.#follow(returned as PromiseLike<T>, signal);
+    } else {
+      throw invalidType('what the function of a task returns', 'a generator or a promise', returned);
     }
-    const driver = new FunctionDriver(this, driven);
-    this.#driver = driver;
-    const returned = driver.begin(work as Begin);
-    if (isCoroutine(returned)) this.#drive(returned as Coroutine<T>);
-    else if (isThenable(returned)) driver.follow(returned as PromiseLike<T>);
-    else throw invalidType('what the function of a task returns', 'a generator or a promise', returned);
+  }
+
+  /** It ends as the promise does. @throws StateError `ERR_IN_MICROTASK`: in a blocking run in which none moves. */
+  #follow(promise: PromiseLike<T>, signal: AbortSignal): void {
+    const { promises } = this.reactor.futures;
+    try {
+      promises.check();
+    } catch (error) {
+      disown(promise);
+      throw error;
+    }
+    follow(
+      promise,
+      promises,
+      (value) => this.#succeed(value),
+      (error) => this.#fail(isAbortion(error, signal) ? signal.reason : error),
+    );
   }
 
   #cancel(reason: CancelledError): void {
-    if (this.#beginning === null) {
-      this.#driver?.cancel(reason);
-      return;
-    }
-    this.#beginning.cancel();
-    this.#fail(reason);
+    const beginning = this.#beginning;
+    beginning?.cancel();
+    this.#controller?.abort(reason);
+    if (beginning === null) this.#driver?.cancel(reason);
+    else this.#fail(reason);
   }
 
   #succeed(value: T): void {
@@ -105,7 +138,7 @@ export class Task<T> extends CancelRequest<T> {
 
   #fail(error: unknown): void {
     this.#end();
-    if (error instanceof CancelledError) super.endCancelled(error.message);
+    if (error instanceof CancelledError) super.endCancelled(error);
     else super.setException(error);
   }
 
@@ -121,7 +154,8 @@ export class Task<T> extends CancelRequest<T> {
  * A generator waits where it yields a future, a promise or a task, and gets the result, or has the error thrown there; it
  * needs no promise, and runs in each mode. An async function gets a signal.
  *
- * @throws TypeError: the work is none of these. StateError `ERR_CLOSED`: the reactor is closed.
+ * @throws TypeError: the work is none of these. StateError `ERR_CLOSED`: the reactor is closed; `ERR_INVALID_STATE`: the
+ * generator is another task's.
  *
  * @example
  * ```ts
@@ -133,6 +167,15 @@ export class Task<T> extends CancelRequest<T> {
  * ```
  */
 export function createTask<T>(work: Work<T>, options: TaskOptions = {}): Task<T> {
+  return startTask(work, options, null);
+}
+
+/** The same with a signal of the caller's. */
+export function startTask<T>(
+  work: Work<T>,
+  options: TaskOptions,
+  controller: AbortController | null,
+): Task<T> {
   checkWork(work);
   checkObject(options, 'options');
   const { name, reactor } = options;
@@ -140,12 +183,20 @@ export function createTask<T>(work: Work<T>, options: TaskOptions = {}): Task<T>
   if (reactor !== undefined && !(reactor instanceof Reactor)) {
     throw invalidType('options.reactor', 'a Reactor', reactor);
   }
-  return new Task(reactor ?? currentReactor(), work, name ?? `Task-${++made}`);
+  if (taken.has(work)) throw new StateError('ERR_INVALID_STATE', 'the generator is the work of another task');
+  const task = new Task(reactor ?? currentReactor(), work, name ?? `Task-${++made}`, controller);
+  if (typeof work !== 'function') taken.add(work);
+  return task;
 }
 
 export function checkWork(work: unknown, name = 'work'): void {
   if (typeof work === 'function' || isCoroutine(work)) return;
   throw invalidType(name, 'a generator, a generator function or an async function', work);
+}
+
+/** Whether an error says that the signal was obeyed. */
+function isAbortion(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && error instanceof Error && error.name === 'AbortError';
 }
 
 /** Those of the reactor; an exception that nobody looked at is the task's. */

@@ -256,6 +256,23 @@ describeReactors((setting, open) => {
     expect(seen).toEqual([future, 'added', 'again', future]);
   });
 
+  it('reports what a done callback throws, and as what', async () => {
+    const reported: unknown[] = [];
+    const reactor = new Reactor({ onError: (error, { message }) => reported.push([error, message]) });
+    onTestFinished(() => reactor.close());
+    const future = reactor.createFuture<void>();
+    const order: string[] = [];
+    future.addDoneCallback(() => {
+      throw 'of the callback';
+    });
+    future.addDoneCallback(() => order.push('the next'));
+    future.setResult();
+    reactor.callLater(1, () => reactor.stop());
+    await reactor.run();
+    expect(reported).toEqual([['of the callback', 'a done callback of a future threw']]);
+    expect(order).toEqual(['the next']);
+  });
+
   it('calls no callback that was removed, and each that was left', async () => {
     const reactor = open();
     const future = reactor.createFuture<unknown>();

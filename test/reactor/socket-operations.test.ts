@@ -11,6 +11,7 @@ import {
   SystemError,
   WOULD_BLOCK,
 } from 'iomux';
+import { createTask, value } from 'iomux/tasks';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { datagramSocket, portOf } from '../support/connections.js';
 import { drain, send, socketPair } from '../support/pairs.js';
@@ -407,6 +408,48 @@ describeReactors((setting, open) => {
         clients.map((socket) => portOf(socket.localAddress)),
       );
       await expectNothingWatched(reactor);
+    });
+
+    it.each([
+      ['accepts next', 0],
+      ['waits already', 1],
+    ])('gives a connection that a cancelled task was not told of to who %s', async (_, waiting) => {
+      const reactor = open();
+      const listener = listening();
+      const accepting = reactor.sockAccept(listener);
+      const others = Array.from({ length: waiting }, () => reactor.sockAccept(listener));
+      const task = createTask(() => value(accepting), { reactor });
+      await runFor(reactor, setting, 2);
+      const client = caller(listener);
+      untilReadable(listener);
+      reactor.callLater(0, () => {
+        // After I/O, in the same iteration: it is accepted, and not delivered yet.
+        expect(accepting.done()).toBe(true);
+        task.cancel();
+        reactor.stop();
+      });
+      await runToStop(reactor, setting);
+      const [next = reactor.sockAccept(listener)] = others;
+      const accepted = await play(reactor, setting, async () => await next);
+      use(accepted);
+      await runFor(reactor, setting, 1);
+      expect([task.cancelled(), accepting.cancelled()]).toEqual([true, true]);
+      expect(accepted.remoteAddress).toEqual(client.localAddress);
+      await expectNothingWatched(reactor);
+    });
+
+    it('closes a connection that nobody was told of where the listener is closed', async () => {
+      const reactor = open();
+      const listener = listening();
+      const client = caller(listener);
+      untilReadable(listener);
+      const accepting = reactor.sockAccept(listener);
+      expect(accepting.done()).toBe(true);
+      listener.close();
+      accepting.giveBack();
+      expect(accepting.cancelled()).toBe(true);
+      untilReadable(client);
+      expect(client.recv(Buffer.alloc(1))).toBe(0);
     });
 
     it('that is cancelled loses no connection: the next one gets it', async () => {

@@ -1,7 +1,8 @@
 /** A blocking run inside of a promise reaction, where no promise moves: what would hang says so. */
-import { EVENT_READ, Reactor, Remote, StateError } from 'iomux';
+import { EVENT_READ, type Future, Reactor, Remote, StateError } from 'iomux';
 import { expect, it, onTestFinished } from 'vitest';
 import { readableSockets } from '../support/pairs.js';
+import { refusal } from '../support/refusals.js';
 
 /** A promise that a callback returns, and nobody waits for. */
 const later = async (): Promise<void> => {};
@@ -52,5 +53,25 @@ it('reports none where promises move, nor a callback that returns something else
   reactor.callSoon(() => 7);
   reactor.callLater(1, () => reactor.stop());
   reactor.runForever();
+  expect(errors).toEqual([]);
+});
+
+it('throws at the then() of a future, be it done or not', async () => {
+  await null;
+  const { reactor, errors } = open();
+  const [pending, done, awaited] = [1, 2, 3].map(() => reactor.createFuture<number>()) as Future<number>[];
+  done?.setResult(1);
+  awaited?.setResult(1);
+  void awaited?.then();
+  const reactions: unknown[] = [];
+  reactor.callSoon(() => {
+    for (const future of [pending, done, awaited]) {
+      reactions.push(refusal(() => void future?.then(() => reactions.push('must not come'))));
+    }
+  });
+  reactor.callLater(1, () => reactor.stop());
+  reactor.runForever();
+  await null;
+  expect(reactions).toEqual(Array(3).fill('StateError ERR_IN_MICROTASK'));
   expect(errors).toEqual([]);
 });

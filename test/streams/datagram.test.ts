@@ -274,14 +274,12 @@ describe('createDatagramEndpoint', () => {
       for (let index = 0; index < TOO_MANY; index++) transport.send(Buffer.from(`${index}`), to);
       transport.send(Buffer.from('the rest'), there.localAddress);
       yield sleep(10);
-      expect(received(there)).toEqual([]);
+      expect(received(there)).toEqual(['the rest']);
+      expect(protocol.errors).toEqual([]);
       gone.close();
-      const texts: string[] = [];
-      while (texts.length === 0) {
-        texts.push(...received(there));
-        yield;
-      }
-      expect(texts).toEqual(['the rest']);
+      yield* until(() => transport.writeBufferSize === 0);
+      transport.send(Buffer.from('more'), there.localAddress);
+      expect(received(there)).toEqual(['more']);
       expect(protocol.errors.length).toBeGreaterThan(0);
       expect(new Set(protocol.errors)).toEqual(new Set(['ECONNREFUSED']));
       transport.abort();
@@ -289,7 +287,7 @@ describe('createDatagramEndpoint', () => {
     });
   });
 
-  it('does not try all the time where a receiver has no room', async () => {
+  it('tries less and less often where a receiver has no room', async () => {
     using folder = new TemporaryFolder();
     const peer = peerAt({ path: folder.join('peer') });
     const { messageSendTo } = native;
@@ -308,7 +306,7 @@ describe('createDatagramEndpoint', () => {
       yield sleep(100);
       // It tries, and the socket, which has room itself, is writable all the time.
       expect(calls).toBeGreaterThan(1);
-      expect(calls).toBeLessThan(300);
+      expect(calls).toBeLessThan(15);
       transport.abort();
       yield* ended(protocol, transport);
     });

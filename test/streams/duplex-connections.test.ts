@@ -106,16 +106,57 @@ describe('toDuplex()', () => {
   );
 
   it(
-    'has its writer wait for the end of the stream',
+    'takes it from its writer, too: whoever waits to go on writing is told so, and later waits for nothing',
     hosted(async (reactor) => {
       const [connection, peer] = await connectionAndPeer(reactor);
       connection.writer.write(Buffer.alloc(16 << 20));
-      const drained = connection.writer.drain();
+      const waiting = connection.writer.drain();
+      const flushed = connection.writer.flush();
+      destroyedAfterwards(toDuplex(connection));
+      await expect(waiting).rejects.toMatchObject({ code: 'ERR_INVALID_STATE' });
+      await connection.writer.drain();
+      expect((await take(peer, 16 << 20)).length).toBe(16 << 20);
+      await flushed;
+    }),
+  );
+
+  it(
+    'has its writer closed when the connection is, though the stream is not read',
+    hosted(async (reactor) => {
+      const [connection, peer] = await connectionAndPeer(reactor);
+      peer.write('unread');
+      while (connection.reader.peek().length < 6) await sleep(1);
+      const stream = destroyedAfterwards(toDuplex(connection));
+      await connection.writer.close();
+      expect(stream.closed).toBe(false);
+      expect((await take(stream, 6)).toString()).toBe('unread');
+    }),
+  );
+
+  it(
+    'has its writer fail when the connection does',
+    hosted(async (reactor) => {
+      const [connection, peer] = await connectionAndPeer(reactor);
+      connection.writer.write(Buffer.alloc(16 << 20));
       const stream = destroyedAfterwards(toDuplex(connection));
       stream.on('error', () => {});
       peer.resetAndDestroy();
-      await expect(drained).rejects.toMatchObject({ code: 'ECONNRESET' });
       await expect(connection.writer.close()).rejects.toMatchObject({ code: 'ECONNRESET' });
+    }),
+  );
+
+  it(
+    'makes a stream that has ended writing where the writer has, and can be read',
+    hosted(async (reactor) => {
+      const [connection, peer] = await connectionAndPeer(reactor);
+      connection.writer.write('last words');
+      connection.writer.writeEof();
+      const stream = destroyedAfterwards(toDuplex(connection));
+      expect(stream.writable).toBe(false);
+      await once(stream, 'finish');
+      expect((await take(peer, 10)).toString()).toBe('last words');
+      peer.end('answer');
+      expect((await take(stream, 6)).toString()).toBe('answer');
     }),
   );
 

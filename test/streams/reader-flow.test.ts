@@ -1,4 +1,5 @@
 /** A reader over a real connection: held back where nobody reads, to its end, in each mode of the reactor. */
+import type { Reactor } from 'iomux';
 import type { IncompleteReadError, StreamReader } from 'iomux/streams';
 import { createTask, value, waitFor } from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
@@ -108,6 +109,51 @@ describeReactors((setting, open) => {
       expect([String(incomplete.partial), codeOf(incomplete.cause)]).toEqual(['three', 'ECONNRESET']);
       expect(codeOf(yield* thrownAt(() => reader.read()))).toBe('ECONNRESET');
       expect(codeOf(yield* thrownAt(() => reader.readLine()))).toBe('ECONNRESET');
+    });
+  });
+});
+
+describe('a reader that has paused', () => {
+  /** Data that no reader would let in, and then an error; nothing is read. */
+  function lost(reactor: Reactor): { reader: StreamReader; sent: Buffer; met: () => Promise<void> } {
+    const { reader, writer, far } = streaming(reactor, { limit: LIMIT });
+    const sent = LARGE.subarray(0, 128_000);
+    expect(far.send(sent)).toBe(sent.length);
+    const met = async () => {
+      await later(reactor, 20);
+      // It has paused, and there is more.
+      expect(writer.transport.bytesRead).toBeGreaterThan(2 * LIMIT);
+      expect(writer.transport.bytesRead).toBeLessThan(sent.length);
+      far.shutdown('read');
+      writer.write('nobody reads this');
+      await later(reactor, 5);
+      expect(writer.transport.socket.closed).toBe(true);
+    };
+    return { reader, sent, met };
+  }
+
+  it('gets all that came before an error, and then the error', async () => {
+    const reactor = openReactor();
+    await play(reactor, HOSTED, async () => {
+      const { reader, sent, met } = lost(reactor);
+      await met();
+      const chunks: Buffer[] = [];
+      const loop = async () => {
+        for await (const chunk of reader) chunks.push(chunk);
+      };
+      expect(codeOf(await errorOf(loop()))).toBe('EPIPE');
+      expect(Buffer.concat(chunks).equals(sent)).toBe(true);
+    });
+  });
+
+  it('has it in what readAll() rejects with', async () => {
+    const reactor = openReactor();
+    await play(reactor, HOSTED, async () => {
+      const { reader, sent, met } = lost(reactor);
+      await met();
+      const error = (await errorOf(reader.readAll())) as unknown as IncompleteReadError;
+      expect([error.code, codeOf(error.cause)]).toEqual(['ERR_INCOMPLETE_READ', 'EPIPE']);
+      expect(error.partial.equals(sent)).toBe(true);
     });
   });
 });

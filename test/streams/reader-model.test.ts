@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { Future } from 'iomux';
 import { IncompleteReadError, LimitOverrunError, type StreamReader } from 'iomux/streams';
 import { expect, it } from 'vitest';
+import { Chunks } from '../../lib/streams/chunks.js';
 import { readerMaker } from '../support/stream-ends.js';
 
 type Read =
@@ -228,3 +229,84 @@ it('finds separators across chunks beyond the stretch in which it looks for seve
     { numRuns: 500 },
   );
 });
+
+/** What becomes of chunks: each is applied to the same bytes in one piece as well. */
+type Change =
+  | { readonly kind: 'append'; readonly text: string }
+  | { readonly kind: 'put back'; readonly text: string }
+  | { readonly kind: 'take'; readonly length: number }
+  | { readonly kind: 'copy'; readonly length: number }
+  | { readonly kind: 'search'; readonly bytes: string; readonly from: number; readonly length: number };
+
+const PART = fc.string({ unit: fc.constantFrom('a', 'a', 'a', 'b'), minLength: 1, maxLength: 4 });
+/** Above the size up to which chunks are joined, or not. */
+const CHUNK = fc.tuple(PART, fc.integer({ min: 100, max: 400 })).map(([text, times]) => text.repeat(times));
+const CHANGE: fc.Arbitrary<Change> = fc.oneof(
+  fc.record({ kind: fc.constant('append' as const), text: CHUNK }),
+  fc.record({ kind: fc.constant('append' as const), text: CHUNK }),
+  fc.record({ kind: fc.constant('put back' as const), text: CHUNK }),
+  fc.record({ kind: fc.constant('take' as const), length: fc.nat(2000) }),
+  fc.record({ kind: fc.constant('copy' as const), length: fc.nat(2000) }),
+  fc.record({
+    kind: fc.constant('search' as const),
+    bytes: PART,
+    from: fc.nat(9000),
+    length: fc.nat(9000),
+  }),
+);
+
+it('keeps chunks that say the same as their bytes in one piece, wherever was searched before', () => {
+  fc.assert(
+    fc.property(fc.array(CHANGE, { maxLength: 60 }), (changes) => {
+      const chunks = new Chunks();
+      let whole = '';
+      for (const change of changes) {
+        switch (change.kind) {
+          case 'append':
+            chunks.append(Buffer.from(change.text));
+            whole += change.text;
+            break;
+          case 'put back':
+            chunks.prepend(Buffer.from(change.text));
+            whole = change.text + whole;
+            break;
+          case 'take': {
+            const length = Math.min(change.length, whole.length);
+            expect(chunks.take(length).toString()).toBe(whole.slice(0, length));
+            whole = whole.slice(length);
+            break;
+          }
+          case 'copy': {
+            const length = Math.min(change.length, whole.length);
+            expect(chunks.copy(length).toString()).toBe(whole.slice(0, length));
+            break;
+          }
+          case 'search': {
+            const from = Math.min(change.from, whole.length);
+            const to = Math.min(from + change.length, whole.length);
+            const found = whole.slice(from, to).indexOf(change.bytes);
+            expect(chunks.indexOf(Buffer.from(change.bytes), from, to)).toBe(
+              found === -1 ? -1 : from + found,
+            );
+          }
+        }
+        expect(chunks.length).toBe(whole.length);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+it('goes on to search where it stopped, however many chunks there are', () => {
+  for (const separator of ['\n', '\r\n', ['\n', '\r\n']]) {
+    const reader = readerMaker()(Number.MAX_SAFE_INTEGER);
+    const read = reader.readUntil(separator);
+    const chunk = Buffer.alloc(513);
+    const begin = performance.now();
+    for (let i = 0; i < 100_000; i++) reader.feed(chunk);
+    reader.feed(Buffer.from('\r\n'));
+    // From the front it takes several times as long, here and on any machine.
+    expect(performance.now() - begin).toBeLessThan(4000);
+    expect(read.done()).toBe(true);
+  }
+}, 60_000);

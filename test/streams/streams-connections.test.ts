@@ -10,12 +10,12 @@ import {
   startServer,
 } from 'iomux/streams';
 import { createTask, sleep, value } from 'iomux/tasks';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { describeReactors } from '../support/reactors.js';
 import { refusal } from '../support/refusals.js';
 import { play } from '../support/running.js';
 import { type InetAddress, refusingAddress } from '../support/sockets.js';
-import { later } from '../support/stream-ends.js';
+import { later, stateOf } from '../support/stream-ends.js';
 import {
   BLOCKING,
   HOSTED,
@@ -291,6 +291,48 @@ describe('a handler', () => {
     expect(reported.map(([error]) => error)).toEqual([new Error('of its own')]);
   });
 
+  it.each([
+    [
+      'that is async, and reads more than comes',
+      async ({ reader }) => void (await reader.readExactly(10)),
+      'abc',
+    ],
+    [
+      'that is a generator, and reads more than comes',
+      function* ({ reader }) {
+        yield reader.readExactly(10);
+      },
+      'abc',
+    ],
+    [
+      'that is async, and gets a line over the limit',
+      async ({ reader }) => void (await reader.readLine()),
+      'a'.repeat(70_000),
+    ],
+    [
+      'that is a generator, and gets a line over the limit',
+      function* ({ reader }) {
+        yield reader.readLine();
+      },
+      'a'.repeat(70_000),
+    ],
+  ] as [string, ConnectionHandler, string][])(
+    '%s is not reported for it, and the connection is gone',
+    async (_, handler, text) => {
+      const { seen, open, reported } = await served(
+        handler,
+        async ({ writer }) => {
+          writer.write(text);
+          writer.writeEof();
+        },
+        1_000,
+      );
+      expect(reported).toEqual([]);
+      expect(seen).not.toBe('open');
+      expect(open).toBe(0);
+    },
+  );
+
   it('may hand the connection over, and close it before it returns', async () => {
     const { seen, open } = await served(async ({ writer }) => {
       writer.write('bye');
@@ -351,6 +393,21 @@ describe('openConnection()', () => {
       expect(error.message).toBe('no more');
     });
   });
+
+  it.each([{ address: '127.0.0.1' }, { host: 'localhost' }])(
+    'rejects with ECANCELED when its reactor is closed meanwhile (%j)',
+    async (place) => {
+      const reactor = openReactor();
+      const listener = Socket.listen(ANY);
+      onTestFinished(() => listener.close());
+      const { port } = listener.localAddress as InetAddress;
+      const opening = openConnection({ ...place, port }, { reactor });
+      expect(stateOf(opening)).toBe('pending');
+      reactor.close();
+      await expect.poll(() => stateOf(opening)).toBe('ECANCELED');
+      expect(codeOf(await errorOf(opening))).toBe('ECANCELED');
+    },
+  );
 
   it('closes the connection where whoever waits is cancelled, in any moment', async () => {
     const reactor = openReactor();

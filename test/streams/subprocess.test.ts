@@ -1,5 +1,5 @@
 /** Programs whose streams a reactor reads and writes. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultReactor, type Reactor, Socket, type SystemError } from 'iomux';
@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { canReadFlags } from '../support/descriptors.js';
 import { thrownBy } from '../support/expecting.js';
 import { descriptorCount, expectNoLeak } from '../support/leaks.js';
+import { fixture, outcomeOf } from '../support/processes.js';
 import { describeReactors } from '../support/reactors.js';
 import { refusal } from '../support/refusals.js';
 import { rejection } from '../support/rejections.js';
@@ -302,6 +303,18 @@ describeReactors((setting, open) => {
       });
     });
 
+    it('fails when its reactor is closed, and waits no more for what nobody will read', async () => {
+      const reactor = open();
+      const [outputs, wait, program] = await hosted(reactor, async () => {
+        const started = await createSubprocess('sleep', ['30']);
+        return [failureOf(started.communicate()), started.wait(), started] as const;
+      });
+      reactor.close();
+      expect(await outputs).toMatchObject({ code: 'ECANCELED' });
+      program.kill();
+      expect(await wait).toEqual({ code: null, signal: 'SIGTERM' });
+    });
+
     it('refuses input where stdin is no pipe, and what is neither text nor bytes', async () => {
       await hosted(open(), async () => {
         const program = await shell('true', { stdin: 'ignore' });
@@ -313,6 +326,64 @@ describeReactors((setting, open) => {
         expect(await rejection(() => read.communicate('text'))).toBe('StateError ERR_INVALID_STATE');
         expect(String(await reading)).toBe('text');
         await read.wait();
+      });
+    });
+  });
+
+  describe('close', () => {
+    it('kills a program that runs, ends its streams, and waits for its exit', async () => {
+      await hosted(open(), async () => {
+        await (await createSubprocess('true')).communicate();
+        const before = descriptorCount();
+        const yes = await createSubprocess('yes');
+        expect(await yes.stdout?.readLine()).toBe('y');
+        const reading = rejection(() => yes.stderr?.read());
+        const drained = rejection(() => {
+          yes.stdin?.write(Buffer.alloc(4_000_000));
+          return yes.stdin?.drain();
+        });
+        expect(await yes.close()).toEqual({ code: null, signal: 'SIGKILL' });
+        expect(isAlive(yes.pid)).toBe(false);
+        expect([await reading, await drained]).toEqual(['StateError ERR_CLOSED', 'StateError ERR_CLOSED']);
+        await expectNoLeak(before);
+        expect(await yes.close()).toEqual({ code: null, signal: 'SIGKILL' });
+      });
+    });
+
+    it('closes what nobody reads of a program that has ended; what was received can be read', async () => {
+      await hosted(open(), async () => {
+        await (await createSubprocess('true')).communicate();
+        const before = descriptorCount();
+        const yes = await createSubprocess('yes');
+        await yes.stdout?.read(2);
+        yes.kill();
+        await yes.wait();
+        expect(await yes.close()).toEqual({ code: null, signal: 'SIGTERM' });
+        await expectNoLeak(before);
+        expect(await yes.stdout?.readLine()).toBe('y');
+      });
+    });
+
+    it('is what the end of a scope does', async () => {
+      await hosted(open(), async () => {
+        let wait: PromiseLike<unknown>;
+        {
+          await using cat = await createSubprocess('cat');
+          wait = cat.wait();
+        }
+        expect(await wait).toEqual({ code: null, signal: 'SIGKILL' });
+      });
+    });
+
+    it('fails who communicates, and does not pass off what came so far as all', async () => {
+      await hosted(open(), async () => {
+        const program = await shell('echo begun; exec sleep 30');
+        const outputs = failureOf(program.communicate());
+        await sleep(50);
+        await program.close();
+        const closed = { code: 'ERR_CLOSED' };
+        const error = await outputs;
+        expect(error.code === 'ERR_CLOSED' ? error : error.cause).toMatchObject(closed);
       });
     });
   });
@@ -401,6 +472,23 @@ describeReactors((setting, open) => {
       cat.stdin?.close();
       expect(await cat.wait()).toEqual({ code: 0, signal: null });
     });
+  });
+});
+
+describe('a process whose program has ended', () => {
+  const SCENES = {
+    unread: 'SIGTERM',
+    inherited: '0',
+    'read later': 'later\n',
+    'iterated later': 'later\n',
+    'communicated with later': 'later\n',
+  };
+
+  it.concurrent.each(Object.entries(SCENES))('ends, with an output that is %s', async (scene, stdout) => {
+    const child = spawn(process.execPath, [fixture('subprocess-ending.mjs'), scene]);
+    const outcome = await outcomeOf(child, 20_000);
+    child.stdin.destroy();
+    expect(outcome).toEqual({ code: 0, signal: null, stdout, stderr: '' });
   });
 });
 

@@ -137,6 +137,11 @@ const NO_PROTOCOLS: Readonly<Record<string, unknown>> = {
   'one whose dataReceived is a string': { dataReceived: 'yes' },
   'one whose getBuffer is a buffer': { getBuffer: Buffer.alloc(1) },
   'one whose bufferUpdated is null': { bufferUpdated: null },
+  'one that lends a buffer, and hears nothing of it': { getBuffer: () => Buffer.alloc(1) },
+  'one that lends a buffer, and hears of data only': {
+    getBuffer: () => Buffer.alloc(1),
+    dataReceived: () => {},
+  },
   'one whose eofReceived is true': { eofReceived: true },
   'one whose pauseWriting is an object': { pauseWriting: {} },
   'one whose resumeWriting is a symbol': { resumeWriting: Symbol('x') },

@@ -1,6 +1,6 @@
 /** Callbacks that throw, peers that reset or are gone: the connection is lost once, with the right error. */
 import { closeSync } from 'node:fs';
-import { type ErrorContext, Socket, SystemError } from 'iomux';
+import { type ErrorContext, EVENT_WRITE, Socket, StateError, SystemError } from 'iomux';
 import type { Protocol, Transport } from 'iomux/streams';
 import { describe, expect, it } from 'vitest';
 import { native } from '../../lib/native/load.js';
@@ -356,6 +356,52 @@ describeReactors((setting, open) => {
       expect(ends.protocol.received.toString()).toBe('onetwothree');
     });
 
+    it.each([
+      ['close', 'a view'],
+      ['abort', 'a view'],
+      ['close', 'its own buffer'],
+      ['abort', 'its own buffer'],
+    ] as const)('delivers nothing of that after %s(), called with %s', async (end, memory) => {
+      const reactor = open();
+      const stop = (_: unknown, transport: Transport) => transport[end]();
+      const protocol =
+        memory === 'a view' ? new Recorder({ dataReceived: stop }) : new LendingRecorder(4096, stop);
+      const ends = connected(reactor, protocol);
+      for (const text of ['one', 'two', 'three'])
+        ends.far.sendMessage(Buffer.from(text), { fds: [ends.far] });
+      ends.far.shutdown('read');
+      ends.transport.write('nobody reads this');
+      expect(codeOf(await lost(reactor, ends))).toBe('EPIPE');
+      expect(ends.protocol.received.toString()).toBe('one');
+      expect(ends.protocol.events).toEqual(['made', 'data', 'lost']);
+    });
+
+    it.each(['close', 'abort'] as const)('delivers nothing of that after %s() in getBuffer', async (end) => {
+      const reactor = open();
+      const protocol = new LendingRecorder();
+      const lend = () => {
+        protocol.transport[end]();
+        return protocol.buffer;
+      };
+      const ends = connected(reactor, Object.defineProperty(protocol, 'getBuffer', { value: lend }));
+      send(ends.far, 'an answer');
+      ends.far.shutdown('read');
+      ends.transport.write('nobody reads this');
+      expect(codeOf(await lost(reactor, ends))).toBe('EPIPE');
+      expect(ends.protocol.events).toEqual(['made', 'lost']);
+    });
+
+    it('delivers all that came before, however little is lent at a time', async () => {
+      const reactor = open();
+      const ends = connected(reactor, new LendingRecorder(512));
+      const sent = Buffer.alloc(128_000, '0123456789');
+      expect(ends.far.send(sent)).toBe(sent.length);
+      ends.far.shutdown('read');
+      ends.transport.write('nobody reads this');
+      expect(codeOf(await lost(reactor, ends))).toBe('EPIPE');
+      expect(ends.protocol.received.equals(sent)).toBe(true);
+    });
+
     it('does not wait for the end of one that goes on sending', async () => {
       const reactor = open();
       const chunk = Buffer.alloc(65_536);
@@ -423,6 +469,23 @@ describeReactors((setting, open) => {
       ends.far.close();
       expect(codeOf(await lost(reactor, ends))).toBe('ECONNRESET');
       expect(ends.protocol.events).toEqual(['made', 'lost']);
+    });
+  });
+
+  describe('a write that has to wait where somebody else waits', () => {
+    it.each([
+      ['write', (transport: Transport) => transport.write(Buffer.alloc(8_000_000))],
+      ['writev', (transport: Transport) => transport.writev([Buffer.alloc(8_000_000), Buffer.alloc(1)])],
+    ])('throws nothing, and ends the connection: %s()', async (_, call) => {
+      const reactor = open();
+      const ends = connected(reactor, new Recorder());
+      reactor.watch(ends.transport.socket, EVENT_WRITE, () => {});
+      expect(refusal(() => call(ends.transport))).toBe('nothing');
+      expect(ends.protocol.events).toEqual(['made']);
+      expect(ends.transport.writeBufferSize).toBe(0);
+      const error = await lost(reactor, ends);
+      expect(error).toBeInstanceOf(StateError);
+      expect(error).toMatchObject({ code: 'ERR_ALREADY_REGISTERED' });
     });
   });
 

@@ -193,6 +193,43 @@ describe('close()', () => {
     });
   });
 
+  it('rejects where somebody else drops what was written, however late it is asked for', async () => {
+    const reactor = openReactor();
+    const { writer } = fullStream(reactor);
+    await play(reactor, HOSTED, async () => {
+      const errors = [writer.close(), writer.close()].map(errorOf);
+      writer.transport.abort();
+      for (const error of await Promise.all(errors)) {
+        expect(error).toMatchObject({ name: 'StateError', code: 'ERR_CLOSED' });
+      }
+      expect(await errorOf(writer.close())).toMatchObject({ name: 'StateError', code: 'ERR_CLOSED' });
+    });
+  });
+
+  it('resolves where somebody else aborts a connection that has nothing to send', async () => {
+    const reactor = openReactor();
+    const { writer, far } = streaming(reactor);
+    await play(reactor, HOSTED, async () => {
+      writer.write('abc');
+      writer.transport.abort();
+      await writer.close();
+      await writer.close();
+      expect(String(receiveNow(far))).toBe('abc');
+    });
+  });
+
+  it('resolves after an abort of its own, which dropped what was written', async () => {
+    const reactor = openReactor();
+    const { writer } = fullStream(reactor);
+    await play(reactor, HOSTED, async () => {
+      const closing = [writer.close(), writer.close()];
+      writer.abort();
+      await Promise.all(closing);
+      await writer.close();
+      expect(writer.transport.socket.closed).toBe(true);
+    });
+  });
+
   it('that nobody waits for reports no error', async () => {
     const reported: Reported[] = [];
     const reactor = openReactor(reported);

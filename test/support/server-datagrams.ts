@@ -6,11 +6,13 @@ export interface DatagramHooks {
   connectionMade?(transport: DatagramTransport): void;
   datagramReceived?(text: string, address: Address | null, transport: DatagramTransport): void;
   errorReceived?(error: SystemError, transport: DatagramTransport): void;
+  pauseWriting?(transport: DatagramTransport): void;
+  resumeWriting?(transport: DatagramTransport): void;
   connectionLost?(error: Error | null): void;
 }
 
 export class DatagramRecorder implements DatagramProtocol {
-  /** 'made', 'datagram', 'error', 'lost', as they came. */
+  /** 'made', 'datagram', 'error', 'pause', 'resume', 'lost', as they came. */
   readonly events: string[] = [];
   readonly datagrams: string[] = [];
   readonly senders: (Address | null)[] = [];
@@ -47,6 +49,16 @@ export class DatagramRecorder implements DatagramProtocol {
     this.events.push('error');
     this.errors.push(error.code);
     this.#hooks.errorReceived?.(error, this.transport);
+  }
+
+  pauseWriting(): void {
+    this.events.push('pause');
+    this.#hooks.pauseWriting?.(this.transport);
+  }
+
+  resumeWriting(): void {
+    this.events.push('resume');
+    this.#hooks.resumeWriting?.(this.transport);
   }
 
   connectionLost(error: Error | null): void {

@@ -1,5 +1,5 @@
 /** Coroutines that are played to their end, and what became of tasks. */
-import { type ErrorContext, type Future, Reactor, selectorBackends } from 'iomux';
+import { type ErrorContext, type Future, Reactor, StateError, selectorBackends } from 'iomux';
 import { type Coroutine, createTask, sleep } from 'iomux/tasks';
 import { onTestFinished } from 'vitest';
 import type { Setting } from './reactors.js';
@@ -70,6 +70,18 @@ export function deferred<T>(): {
     [resolve, reject] = settle;
   });
   return { promise, resolve, reject };
+}
+
+/** Whether a promise waits for a reactor: that is then not to be run in a promise reaction. */
+export async function keepsPromise(reactor: Reactor): Promise<boolean> {
+  await null;
+  try {
+    reactor.runOnce(0);
+    return false;
+  } catch (error) {
+    if (!(error instanceof StateError) || error.code !== 'ERR_IN_MICROTASK') throw error;
+    return true;
+  }
 }
 
 /** Fails at once. */

@@ -274,7 +274,11 @@ describe('a PriorityQueue', () => {
       return a - b;
     });
     runBlocking(function* () {
-      const tasks = [1, 2].map(() => createTask(() => queue.get()));
+      const tasks = [1, 2].map(() =>
+        createTask(function* () {
+          return yield* value(queue.get());
+        }),
+      );
       yield* turns(2);
       for (const item of [2, 3, 1]) queue.putNowait(item);
       broken = true;

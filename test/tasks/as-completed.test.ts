@@ -1,10 +1,12 @@
 /** asCompleted(): results as they come. */
+import { Future } from 'iomux';
 import { asCompleted, createTask, sleep, TimeoutError } from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
 import { play } from '../support/running.js';
 import {
   BLOCKING,
   deferred,
+  ended,
   failingLater,
   HOSTED,
   HOUR,
@@ -157,6 +159,86 @@ describe('asCompleted()', () => {
       }
       expect(results).toEqual(['first']);
       expect(await tasks[2]).toBe('last');
+    });
+  });
+
+  it('loses no result where one of its futures is cancelled: the next gets it, and another comes', async () => {
+    await playAlone(function* () {
+      const seen: unknown[] = [];
+      const tasks = [createTask(lasting(6, 'first')), createTask(lasting(12, 'second'))];
+      for (const next of asCompleted(tasks)) {
+        if (seen.length === 0) {
+          next.cancel();
+          seen.push('cancelled');
+        } else {
+          seen.push(yield next);
+        }
+      }
+      expect(seen).toEqual(['cancelled', 'first', 'second']);
+    });
+  });
+
+  it('loses no result where the task is cancelled that was to get it, and goes on', async () => {
+    await playAlone(function* () {
+      const first = createTask(lasting(3, 'first'));
+      const task = createTask(function* () {
+        const seen: unknown[] = [];
+        for (const next of asCompleted([first, createTask(lasting(9, 'second'))])) {
+          try {
+            seen.push(yield next);
+          } catch (error) {
+            seen.push((error as Error).message);
+          }
+        }
+        return seen;
+      });
+      while (!first.done()) yield;
+      // It was passed on, and is not delivered.
+      yield;
+      task.cancel('cancelled');
+      expect(yield task).toEqual(['cancelled', 'first', 'second']);
+    });
+  });
+
+  it('gives back what can be given back, where the task is cancelled that was to get it', async () => {
+    const reactor = openReactor();
+    const ends = new Set<string>();
+    for (let moment = 0; moment < 5; moment++) {
+      await playTask(reactor, BLOCKING, function* () {
+        const log: string[] = [];
+        const future = new Future<string>(reactor.futures, null, (value) => log.push(`${value} is back`));
+        future.setResult('the item');
+        const [passed] = asCompleted([future]);
+        const task = createTask(function* () {
+          log.push(yield passed);
+          yield* iterations(9);
+        });
+        while (passed?.done() === false) yield;
+        yield* iterations(moment);
+        task.cancel();
+        yield* ended(task);
+        yield* iterations(3);
+        expect(log).toHaveLength(1);
+        ends.add(log.join());
+      });
+    }
+    expect(ends).toEqual(new Set(['the item is back', 'the item']));
+  });
+
+  it('takes nothing for late that is there when the time is over', async () => {
+    const reactor = openReactor();
+    await playTask(reactor, BLOCKING, function* () {
+      const [before, during] = [reactor.createFuture<string>(), reactor.createFuture<string>()];
+      before.setResult('before');
+      const [first] = asCompleted([before], { timeout: 0 });
+      expect(yield first).toBe('before');
+      const [second] = asCompleted([during], { timeout: 1 });
+      reactor.callLater(0, () => {
+        const end = reactor.time() + 3;
+        while (reactor.time() < end);
+        during.setResult('during');
+      });
+      expect(yield second).toBe('during');
     });
   });
 });

@@ -1,10 +1,11 @@
 /** Async functions as tasks: their signal, and how they end. */
 import { setTimeout as nodeSleep } from 'node:timers/promises';
 import { CancelledError } from 'iomux';
-import { createTask, sleep, type Task } from 'iomux/tasks';
+import { type Coroutine, createTask, sleep, type Task } from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
 import { collected } from '../support/garbage.js';
 import { run } from '../support/reactors.js';
+import { runFor } from '../support/running.js';
 import {
   BLOCKING,
   deferred,
@@ -12,10 +13,14 @@ import {
   HOSTED,
   HOUR,
   iterations,
+  keepsPromise,
+  lasting,
   openReactor,
   outcome,
+  playAlone,
   playTask,
   type Reported,
+  thenable,
   thrownAt,
 } from '../support/task-scenes.js';
 
@@ -250,5 +255,73 @@ describe('an async function', () => {
       yield task;
     });
     expect(order).toEqual(['begins', 'slept in Node', 'slept in the reactor']);
+  });
+
+  it('may return a generator, whose cancellation aborts the signal, too', async () => {
+    await playAlone(function* () {
+      let given: AbortSignal | null = null;
+      const work = (signal: AbortSignal) => {
+        given = signal;
+        return lasting(HOUR, 'never');
+      };
+      const task = createTask(work as never);
+      yield* iterations(2);
+      task.cancel('reason');
+      yield* ended(task);
+      expect(outcome(task)).toBe('cancelled by CancelledError reason');
+      expect((given as AbortSignal | null)?.reason).toMatchObject({ message: 'reason' });
+    });
+  });
+
+  it('does not begin in a blocking run in which no promise moves', async () => {
+    await null;
+    const reactor = openReactor();
+    let begun = false;
+    const task = createTask(
+      async () => {
+        begun = true;
+      },
+      { reactor },
+    );
+    // Whether it is one is known when it has run; its rejection is then nobody's.
+    const other = createTask(() => Promise.reject(new Error('of nobody')), { reactor });
+    reactor.runOnce(0);
+    expect(begun).toBe(false);
+    for (const each of [task, other]) expect(each.exception()).toMatchObject({ code: 'ERR_IN_MICROTASK' });
+    await nodeSleep(1);
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('of then()');
+      },
+      'failed with Error of then()',
+    ],
+    [
+      'calls back twice',
+      (fulfil: (value: string) => void, reject: (error: unknown) => void) => {
+        fulfil('once');
+        fulfil('twice');
+        reject(new Error('thrice'));
+      },
+      'result once',
+    ],
+  ])('keeps no promise waiting where the then() of what it returns %s', async (_, then, expected) => {
+    const reactor = openReactor();
+    const task = createTask((() => thenable(then)) as never, { reactor });
+    const yielding = createTask(
+      function* (): Coroutine<string> {
+        return yield thenable(then);
+      },
+      { reactor },
+    );
+    await runFor(reactor, HOSTED, 5);
+    expect(outcome(task)).toBe(expected);
+    expect(outcome(yielding)).toBe(expected);
+    expect(await keepsPromise(reactor)).toBe(false);
+    void reactor.createFuture<void>().then();
+    expect(await keepsPromise(reactor)).toBe(true);
   });
 });

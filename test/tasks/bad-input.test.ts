@@ -17,6 +17,7 @@ import {
   waitFor,
 } from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
+import { thrownBy } from '../support/expecting.js';
 import { refusal } from '../support/refusals.js';
 import { rejection } from '../support/rejections.js';
 import {
@@ -254,6 +255,18 @@ describe('a deadline', () => {
       });
       yield* ended(task);
       expect(outcome(task)).toBe('result went on');
+    });
+  });
+
+  it('that is no number is refused by the name of its argument', async () => {
+    await playTask(openReactor(), BLOCKING, function* () {
+      expect(thrownBy(() => timeout(Number.NaN, () => lasting(1, ''))).message).toMatch(/^delay must/);
+      expect(thrownBy(() => timeout('1' as never, () => lasting(1, ''))).message).toMatch(/^delay must/);
+      expect(thrownBy(() => waitFor(sleep(1), Number.NaN)).message).toMatch(/^timeout must/);
+      yield timeout(1_000, function* ({ reschedule }) {
+        expect(thrownBy(() => reschedule(Number.NaN)).message).toMatch(/^delay must/);
+        yield;
+      });
     });
   });
 });

@@ -1,9 +1,20 @@
 /** Cancelling tasks: what is thrown where, in which order, and what becomes of what they waited for. */
 import { setTimeout as nodeSleep } from 'node:timers/promises';
 import { CancelledError, Future, type Reactor } from 'iomux';
-import { type Coroutine, createTask, currentTask, sleep, type Task } from 'iomux/tasks';
+import {
+  type Coroutine,
+  createTask,
+  currentTask,
+  gather,
+  shield,
+  sleep,
+  type Task,
+  value,
+  waitFor,
+} from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
 import { thrownBy } from '../support/expecting.js';
+import { collected } from '../support/garbage.js';
 import { describeReactors } from '../support/reactors.js';
 import {
   BLOCKING,
@@ -14,10 +25,12 @@ import {
   HOSTED,
   HOUR,
   iterations,
+  lasting,
   openReactor,
   outcome,
   playAlone,
   playTask,
+  type Reported,
   thrownAt,
 } from '../support/task-scenes.js';
 
@@ -324,7 +337,7 @@ describe('cancel()', () => {
     });
   });
 
-  it('does not hide the error of the clean-up of what the task waits for', async () => {
+  it('comes with the error of the clean-up of what the task waits for', async () => {
     await playAlone(function* () {
       const error = new Error('of the clean-up');
       const inner = createTask(function* () {
@@ -341,10 +354,66 @@ describe('cancel()', () => {
         return thrown;
       });
       yield* iterations(3);
-      outer.cancel();
-      expect(yield outer).toBe(error);
+      outer.cancel('reason');
+      const thrown = yield outer;
+      expect(thrown).toBeInstanceOf(CancelledError);
+      expect([thrown.message, thrown.cause]).toEqual(['reason', error]);
       expect(inner.exception()).toBe(error);
     });
+  });
+
+  it.each([
+    ['waitFor()', (inner: Task<unknown>) => waitFor(inner, HOUR)],
+    ['gather()', (inner: Task<unknown>) => gather([createTask(lasting(9, 'other')), inner])],
+    ['gather() that takes errors', (inner: Task<unknown>) => gather([inner], { returnExceptions: true })],
+    ['a task', (inner: Task<unknown>) => createTask(() => value(inner))],
+  ])('comes with the error of the clean-up through %s', async (_, through) => {
+    await playAlone(function* () {
+      const error = new Error('of the clean-up');
+      const inner = createTask(function* () {
+        try {
+          yield sleep(HOUR);
+        } finally {
+          yield createTask(failing(error));
+        }
+      });
+      const outer = createTask(function* () {
+        yield through(inner);
+      });
+      yield* iterations(4);
+      outer.cancel('reason');
+      const thrown = yield* thrownAt(() => outer);
+      expect(outer.cancelled()).toBe(true);
+      expect([thrown.message, thrown.cause]).toEqual(['reason', error]);
+    });
+  });
+
+  it('that nobody looks at is reported with the error that came of it, and only with one', async () => {
+    const reported: Reported[] = [];
+    const reactor = openReactor(reported);
+    const error = new Error('of the clean-up');
+    await playTask(reactor, BLOCKING, function* () {
+      const begin = (work: () => Coroutine<void>) => createTask(work);
+      const cancelled = [
+        begin(function* () {
+          yield begin(function* () {
+            try {
+              yield sleep(HOUR);
+            } finally {
+              yield* failing(error);
+            }
+          });
+        }),
+        begin(function* () {
+          yield sleep(HOUR);
+        }),
+      ];
+      yield* iterations(3);
+      for (const task of cancelled) task.cancel();
+      yield* iterations(9);
+    });
+    await collected(() => reported.length > 0);
+    expect(reported.map(([thrown]) => thrown)).toEqual([error]);
   });
 
   it('reaches each that waits for the cancelled task, but not what it did not wait for', async () => {
@@ -535,6 +604,62 @@ describe('a result that is there, but not delivered when the task is cancelled,'
       yield* ended(cancelled);
       expect(cancelled.state).toBe('cancelled');
       expect(yield other).toBe('the item');
+      expect(returned).toEqual([]);
+    });
+  });
+
+  it('stays where another task came to wait when it was there already', async () => {
+    const reactor = openReactor();
+    await playTask(reactor, BLOCKING, function* () {
+      const [future, returned] = returning(reactor);
+      const wait = function* (): Coroutine<string> {
+        return yield future;
+      };
+      future.setResult('the item');
+      const [cancelled, other] = [createTask(wait), createTask(wait)];
+      yield;
+      cancelled.cancel();
+      expect(yield other).toBe('the item');
+      expect(cancelled.state).toBe('cancelled');
+      expect(returned).toEqual([]);
+    });
+  });
+
+  it.each([
+    ['waitFor()', (future: Future<string>) => waitFor(future, HOUR)],
+    ['gather()', (future: Future<string>) => gather([future])],
+    ['shield()', (future: Future<string>) => shield(future)],
+  ])('does not go back where %s has delivered it', async (_, wrap) => {
+    const reactor = openReactor();
+    await playTask(reactor, BLOCKING, function* () {
+      const [future, returned] = returning(reactor);
+      const first = createTask(function* () {
+        yield wrap(future);
+        return 'has it';
+      });
+      yield* iterations(2);
+      future.setResult('the item');
+      expect(yield first).toBe('has it');
+      const second = createTask(function* () {
+        yield future;
+      });
+      yield;
+      second.cancel();
+      yield* ended(second);
+      expect(second.state).toBe('cancelled');
+      expect(returned).toEqual([]);
+    });
+  });
+
+  it('does not go back by what passed it on where somebody has seen it', async () => {
+    const reactor = openReactor();
+    await playTask(reactor, BLOCKING, function* () {
+      const [future, returned] = returning(reactor);
+      const waiting = waitFor(future, HOUR);
+      future.setResult('the item');
+      while (!waiting.done()) yield;
+      expect(future.result()).toBe('the item');
+      waiting.giveBack();
       expect(returned).toEqual([]);
     });
   });

@@ -4,6 +4,7 @@ import type { Future } from 'iomux';
 import { allTasks, type Coroutine, createTask, currentTask, sleep, type Task } from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
 import { collected } from '../support/garbage.js';
+import { descriptorCount } from '../support/leaks.js';
 import { describeReactors } from '../support/reactors.js';
 import { runFor } from '../support/running.js';
 import {
@@ -105,6 +106,24 @@ describe('currentTask()', () => {
     });
   });
 
+  it('is right in an async function that the task of a generator calls, whoever created it', async () => {
+    await playTask(openReactor(), HOSTED, function* () {
+      const creator = createTask(async () => {
+        const helper = async () => {
+          const before = currentTask();
+          await nodeSleep(1);
+          return [before, currentTask()];
+        };
+        const child = createTask(function* (): Coroutine<unknown[]> {
+          return yield helper();
+        });
+        const seen = await child;
+        return seen.every((current) => current === child);
+      });
+      expect(yield creator).toBe(true);
+    });
+  });
+
   it('is right while a task cleans up', async () => {
     await playAlone(function* () {
       const seen: unknown[] = [];
@@ -138,6 +157,12 @@ describe('currentTask()', () => {
 });
 
 describe('allTasks()', () => {
+  it('are none, and nothing is opened, where no reactor is there', async () => {
+    const before = descriptorCount();
+    expect(allTasks().size).toBe(0);
+    expect(descriptorCount()).toBe(before);
+  });
+
   it('are those of a reactor that are not done', async () => {
     const [reactor, other] = [openReactor(), openReactor()];
     const elsewhere = createTask(iterations(1), { reactor: other });

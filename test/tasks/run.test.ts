@@ -2,7 +2,7 @@
 import { setImmediate as immediate, setTimeout as nodeSleep } from 'node:timers/promises';
 import { CancelledError, type Reactor, StateError } from 'iomux';
 import { allTasks, type Coroutine, createTask, currentTask, run, runBlocking, sleep } from 'iomux/tasks';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { thrownBy } from '../support/expecting.js';
 import { runFixture } from '../support/processes.js';
 import { describeReactors, runUntil } from '../support/reactors.js';
@@ -10,6 +10,7 @@ import { refusal } from '../support/refusals.js';
 import { rejection } from '../support/rejections.js';
 import {
   cleaning,
+  failing,
   failingLater,
   HOUR,
   iterations,
@@ -24,6 +25,19 @@ function ownReactor(): Reactor {
   const task = currentTask();
   if (task === null) throw new Error('no task is at work');
   return task.reactor;
+}
+
+/** Takes the uncaught exceptions of the process until the test ends. */
+function takeUncaught(): unknown[] {
+  const taken: unknown[] = [];
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => taken.push(error));
+  onTestFinished(() => {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+  });
+  return taken;
 }
 
 describeReactors((setting, open) => {
@@ -160,6 +174,53 @@ describe.each([
     expect(await rejection(() => running)).toBe('StateError ERR_INVALID_STATE');
     expect(log.at(-1)).toBe('a is clean');
   });
+
+  it('cleans up to the end where the reactor is stopped in the moment in which the work is done', async () => {
+    const log: string[] = [];
+    const result = await runWork(function* () {
+      createTask(cleaning(log, 'a', 20));
+      yield* iterations(3);
+      ownReactor().stop();
+      return 'result';
+    });
+    expect(result).toBe('result');
+    expect(log.at(-1)).toBe('a is clean');
+  });
+
+  it('reports the error with which the work cleans up after a stop, once', async () => {
+    const reported = takeUncaught();
+    const error = new Error('of the clean-up');
+    const running = runWork(function* () {
+      const inner = createTask(function* () {
+        try {
+          yield sleep(HOUR);
+        } finally {
+          yield* failing(error);
+        }
+      });
+      yield* iterations(3);
+      ownReactor().stop();
+      yield inner;
+    });
+    expect(await rejection(() => running)).toBe('StateError ERR_INVALID_STATE');
+    await nodeSleep(1);
+    expect(reported).toEqual([error]);
+  });
+
+  it('reports the error of the work itself that comes after a stop', async () => {
+    const reported = takeUncaught();
+    const running = runWork(function* () {
+      ownReactor().stop();
+      try {
+        yield sleep(HOUR);
+      } finally {
+        yield* failing('of the clean-up');
+      }
+    });
+    expect(await rejection(() => running)).toBe('StateError ERR_INVALID_STATE');
+    await nodeSleep(1);
+    expect(reported).toEqual(['of the clean-up']);
+  });
 });
 
 describe('runBlocking()', () => {
@@ -175,6 +236,20 @@ describe('runBlocking()', () => {
       return yield createTask(lasting(3, 'went on'));
     });
     expect(result).toBe('went on');
+  });
+
+  it('refuses an async function, which does not begin, and one that returns no generator', async () => {
+    let begun = false;
+    const work = async () => {
+      begun = true;
+    };
+    expect(refusal(() => runBlocking(work as never))).toBe('TypeError ERR_INVALID_ARG_TYPE');
+    await immediate();
+    expect(refusal(() => runBlocking(work as never))).toBe('TypeError ERR_INVALID_ARG_TYPE');
+    expect(begun).toBe(false);
+    const other = () => Promise.reject(new Error('of nobody'));
+    expect(refusal(() => runBlocking(other as never))).toBe('TypeError ERR_INVALID_ARG_TYPE');
+    await nodeSleep(1);
   });
 
   it('refuses to run inside of a blocking run, which goes on', async () => {
@@ -258,6 +333,19 @@ describe('run()', () => {
       for (const reactor of others) expect(reactor).toBe(before);
     }
     expect(new Set(results.map(({ before }) => before)).size).toBe(3);
+  });
+
+  it('keeps generators apart, too, in the async functions that they call', async () => {
+    const helper = async () => {
+      await nodeSleep(3);
+      return [ownReactor(), sleep(0).reactor];
+    };
+    const work = function* (): Coroutine<unknown[]> {
+      return [ownReactor(), ...(yield helper())];
+    };
+    const results = await Promise.all([run(work), run(work), run(work)]);
+    for (const [own, ...others] of results) expect(others).toEqual([own, own]);
+    expect(new Set(results.flat()).size).toBe(3);
   });
 
   it('runs inside of another', async () => {

@@ -1,14 +1,17 @@
 /** shield(): what goes on when nobody waits for it any more. */
-import { createTask, shield } from 'iomux/tasks';
+import { asCompleted, createTask, gather, shield } from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
 import { collected } from '../support/garbage.js';
+import { runFor } from '../support/running.js';
 import {
   BLOCKING,
   ended,
   failing,
   failingLater,
+  HOSTED,
   HOUR,
   iterations,
+  keepsPromise,
   lasting,
   openReactor,
   outcome,
@@ -82,5 +85,23 @@ describe('shield()', () => {
     });
     await collected(() => reported.length > 0);
     expect(reported.map(([error]) => error)).toEqual(['the probe']);
+  });
+
+  it.each([
+    ['shield()', (promise: Promise<unknown>) => shield(promise).cancel()],
+    ['asCompleted()', (promise: Promise<unknown>) => asCompleted([promise], { timeout: 1 })],
+    [
+      'gather()',
+      (promise: Promise<unknown>) => {
+        gather([createTask(failing(new Error('of a part'))), promise]).addDoneCallback(() => {});
+      },
+    ],
+  ])('of a promise, as %s, keeps none waiting when it has ended', async (_, begin) => {
+    const reactor = openReactor();
+    reactor.callSoon(() => {
+      begin(new Promise(() => {}));
+    });
+    await runFor(reactor, HOSTED, 10);
+    expect(await keepsPromise(reactor)).toBe(false);
   });
 });

@@ -265,6 +265,63 @@ describe('a TaskGroup', () => {
     expect(JSON.stringify(reported, errorsToo)).toContain('not joined');
   });
 
+  it('refuses a member that would wait for its own end', async () => {
+    await playAlone(function* () {
+      const group = new TaskGroup();
+      const member = group.createTask(function* (): Coroutine<string> {
+        return refusal(() => group.join());
+      });
+      yield group.join();
+      expect(yield member).toBe('StateError ERR_INVALID_STATE');
+    });
+  });
+
+  it('can be waited for in one reactor when its members are of another', async () => {
+    const [reactor, other] = [openReactor(), openReactor()];
+    const running = other.run();
+    await playTask(reactor, HOSTED, function* () {
+      const group = new TaskGroup();
+      const member = group.createTask(
+        function* () {
+          yield;
+          yield;
+          return 'result';
+        },
+        { reactor: other },
+      );
+      yield group.join();
+      expect(outcome(member)).toBe('result result');
+      const failed = new TaskGroup();
+      const failing = failed.createTask(failingLater(1, new Error('of the member')), { reactor: other });
+      while (!failing.done()) yield sleep(1);
+      yield sleep(1);
+      expect(yield* failuresOf(failed)).toEqual(['of the member']);
+    });
+    other.stop();
+    await running;
+  });
+
+  it('tells of the error that came of cancelling a member', async () => {
+    await playAlone(function* () {
+      const group = new TaskGroup();
+      const error = new Error('of the clean-up');
+      const member = group.createTask(function* () {
+        yield createTask(function* () {
+          try {
+            yield sleep(HOUR);
+          } finally {
+            yield* failing(error);
+          }
+        });
+      });
+      yield* iterations(3);
+      group.cancel();
+      const thrown = yield* thrownAt(() => group.join());
+      expect((thrown as unknown as AggregateError).errors).toEqual([error]);
+      expect(member.cancelled()).toBe(true);
+    });
+  });
+
   it('is left at the end of a block by await using', async () => {
     const reactor = openReactor();
     await play(reactor, HOSTED, async () => {

@@ -12,6 +12,7 @@ import {
   BLOCKING,
   failing,
   iterations,
+  lasting,
   openReactor,
   outcome,
   playAlone,
@@ -375,6 +376,16 @@ describe('a generator', () => {
       expect(error).toBeInstanceOf(TypeError);
       expect(error.message).toContain('yield*');
       expect(begun).toBe(false);
+    });
+  });
+
+  it('has a generator of its own: a second task of it is refused', async () => {
+    await playAlone(function* () {
+      const coroutine = lasting(3, 'result');
+      const task = createTask(coroutine);
+      expect(refusal(() => createTask(coroutine))).toBe('StateError ERR_INVALID_STATE');
+      expect(yield task).toBe('result');
+      expect(refusal(() => createTask(coroutine))).toBe('StateError ERR_INVALID_STATE');
     });
   });
 

@@ -1,6 +1,15 @@
 /** timeout(): work with a deadline that can be moved. */
 import { CancelledError } from 'iomux';
-import { type Coroutine, createTask, currentTask, sleep, TimeoutError, timeout, value } from 'iomux/tasks';
+import {
+  allTasks,
+  type Coroutine,
+  createTask,
+  currentTask,
+  sleep,
+  TimeoutError,
+  timeout,
+  value,
+} from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
 import {
   BLOCKING,
@@ -254,6 +263,41 @@ describe('timeout()', () => {
       );
       expect(seen).toEqual([expect.any(CancelledError)]);
       expect(outer).toBeInstanceOf(TimeoutError);
+    });
+  });
+
+  it.each([
+    [
+      'a generator function',
+      (take: (signal: AbortSignal) => void) =>
+        timeout(HOUR, function* ({ signal }) {
+          take(signal);
+          yield sleep(HOUR);
+        }),
+    ],
+    [
+      'a function that returns a generator',
+      (take: (signal: AbortSignal) => void) =>
+        timeout(HOUR, ({ signal }) => {
+          take(signal);
+          return lasting(HOUR, undefined);
+        }),
+    ],
+  ])('aborts the signal of %s also where its task is cancelled otherwise', async (_, begin) => {
+    const reactor = openReactor();
+    await playTask(reactor, BLOCKING, function* () {
+      let taken: AbortSignal | null = null;
+      const before = new Set(allTasks(reactor));
+      const limited = begin((signal) => {
+        taken = signal;
+      });
+      yield* iterations(2);
+      const signal = taken as AbortSignal | null;
+      expect(signal?.aborted).toBe(false);
+      for (const task of allTasks(reactor)) if (!before.has(task)) task.cancel('by others');
+      yield* ended(limited);
+      expect(outcome(limited)).toBe('cancelled by CancelledError by others');
+      expect(signal?.reason).toBeInstanceOf(CancelledError);
     });
   });
 });

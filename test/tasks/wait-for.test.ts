@@ -248,4 +248,22 @@ describe('waitFor()', () => {
       expect(sleeping.cancelled()).toBe(true);
     });
   });
+
+  it('fails at its timeout with the error of the clean-up of what the awaited task waited for', async () => {
+    await playAlone(function* () {
+      const error = new Error('of the clean-up');
+      const inner = createTask(function* () {
+        try {
+          yield sleep(HOUR);
+        } finally {
+          yield* failing(error);
+        }
+      });
+      const outer = createTask(function* () {
+        yield inner;
+      });
+      expect(yield* thrownAt(() => waitFor(outer, 1))).toBe(error);
+      expect(outer.cancelled()).toBe(true);
+    });
+  });
 });

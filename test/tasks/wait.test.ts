@@ -1,4 +1,5 @@
 /** wait(): until some of several futures are done. */
+import { Future } from 'iomux';
 import { createTask, value, wait } from 'iomux/tasks';
 import { describe, expect, it } from 'vitest';
 import {
@@ -230,4 +231,25 @@ describe('wait()', () => {
     });
     expect(foreign.done()).toBe(false);
   });
+
+  it.each(['ALL_COMPLETED', 'FIRST_EXCEPTION'] as const)(
+    'asks each future a few times only: %s',
+    async (returnWhen) => {
+      let asked = 0;
+      class Counting extends Future<number> {
+        override done(): boolean {
+          asked++;
+          return super.done();
+        }
+      }
+      const reactor = openReactor();
+      await playTask(reactor, BLOCKING, function* () {
+        const futures = Array.from({ length: 100 }, () => new Counting(reactor.futures));
+        const waiting = wait(futures, { returnWhen });
+        for (const future of futures) future.setResult(1);
+        expect((yield waiting).done.size).toBe(100);
+      });
+      expect(asked).toBeLessThan(1_000);
+    },
+  );
 });
