@@ -221,7 +221,12 @@ export class Reactor implements Disposable {
     return this.#sockets.connect(socket, address);
   }
 
-  /** Receives what there is, up to the size of the buffer; 0 at the end of the stream. @throws as {@link Reactor.sockAccept}. */
+  /**
+   * Receives what there is, up to the size of the buffer; 0 at the end of the stream. Where a task is cancelled that was not
+   * told yet, the bytes stand in `buffer`.
+   *
+   * @throws as {@link Reactor.sockAccept}.
+   */
   sockRecv(socket: Socket, buffer: Uint8Array): Future<number> {
     this.#run.checkOpen();
     return this.#sockets.recv(socket, buffer);

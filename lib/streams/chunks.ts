@@ -48,6 +48,7 @@ export class Chunks {
   prepend(bytes: Buffer): void {
     if (bytes.length === 0) return;
     this.#turn++;
+    this.#index = this.#before = 0;
     const [first] = this.#chunks;
     if (first !== undefined && this.#start > 0) this.#chunks[0] = first.subarray(this.#start);
     this.#start = 0;

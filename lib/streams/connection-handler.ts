@@ -3,6 +3,8 @@ import { types } from 'node:util';
 import { checkFunction } from '../arguments.js';
 import { Description, invalidValue, StateError } from '../native/errors.js';
 import { CancelledError } from '../reactor/future.js';
+import { failureOf } from '../tasks/awaitables.js';
+import { otherThanCancelled } from '../tasks/cancel-request.js';
 import { type Coroutine, isCoroutine, isThenable } from '../tasks/coroutine.js';
 import { createTask } from '../tasks/task.js';
 import { IncompleteReadError, LimitOverrunError } from './errors.js';
@@ -36,12 +38,10 @@ function followTask(coroutine: Coroutine<unknown>, connection: Connection): void
   const { transport } = connection.writer;
   const task = createTask(coroutine, { reactor: transport.reactor });
   task.addDoneCallback(() => {
-    if (task.cancelled()) {
-      transport.abort();
-      return;
-    }
-    const error = task.exception();
-    if (error === null) transport.close();
+    const failure = failureOf(task);
+    const error = failure && otherThanCancelled(failure.error);
+    if (failure === undefined) transport.close();
+    else if (error === undefined) transport.abort();
     else failed(error, connection);
   });
 }
