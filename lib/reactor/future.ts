@@ -5,6 +5,7 @@ import { Callback, type Runnable, runReporting } from './callbacks.js';
 import type { Report } from './errors.js';
 import type { PromiseWork } from './promises.js';
 import type { Reactor } from './reactor.js';
+import { forgetUnseen, type Unseen, watchUnseen } from './unseen.js';
 
 /** Thrown by what was cancelled. */
 export class CancelledError extends Error {
@@ -23,24 +24,6 @@ export interface FutureOwner {
   readonly report: Report;
   readonly promises: PromiseWork;
   enqueue(callback: Runnable): void;
-}
-
-/** An error that nobody has looked at; its future may be gone. */
-interface Unseen {
-  readonly error: unknown;
-  readonly report: Report;
-}
-
-const unseen = new FinalizationRegistry<Unseen>(({ error, report }) =>
-  report(error, { message: 'nobody looked at the exception of a future', source: 'callback' }),
-);
-
-/**
- * Until its stack is written out, an error holds the objects that were at work where it was thrown. The future is among
- * them where it belongs to a task, and would never be garbage.
- */
-function releaseFrames(error: unknown): void {
-  if (error instanceof Error) String(error.stack);
 }
 
 type Executor<T> = ConstructorParameters<typeof Promise<T>>[0];
@@ -99,7 +82,7 @@ export class Future<out T> implements PromiseLike<T> {
   #resolve: ((value: never) => void) | null = null;
   #reject: ((error: unknown) => void) | null = null;
   // Whether the registry holds it, which it is dear to ask.
-  #unseen = false;
+  #unseen: Unseen | null = null;
   #onCancel: (() => void) | null;
   // Gone once somebody has seen the result.
   #onReturn: ((value: never) => void) | null;
@@ -185,9 +168,7 @@ export class Future<out T> implements PromiseLike<T> {
 
   #reportUnseen(error: unknown): void {
     if (this.#promise !== null || this.#callbacks !== null) return;
-    releaseFrames(error);
-    unseen.register(this, { error, report: this.#owner.report }, this);
-    this.#unseen = true;
+    this.#unseen = watchUnseen(this, error, this.#owner.report);
   }
 
   /**
@@ -319,9 +300,9 @@ export class Future<out T> implements PromiseLike<T> {
   }
 
   #seen(): void {
-    if (!this.#unseen) return;
-    this.#unseen = false;
-    unseen.unregister(this);
+    if (this.#unseen === null) return;
+    forgetUnseen(this, this.#unseen);
+    this.#unseen = null;
   }
 
   #checkPending(what: string): void {

@@ -236,6 +236,7 @@ export class TransportDuplex extends Duplex {
 
   #onLost(error: Error | null): void {
     this.#lost = true;
+    this.#onConnectionLost?.(error);
     const unsent = this.#unsent;
     this.#unsent = null;
     unsent?.(error ?? new StateError('ERR_CLOSED', 'the connection was closed before all was sent'));
