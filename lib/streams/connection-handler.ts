@@ -82,6 +82,7 @@ function isFate(error: unknown, writer: StreamWriter): boolean {
   const { transport } = writer;
   const { failure } = transport;
   if (failure !== null && (error === failure || error.cause === failure)) return true;
+  if (error === writer.dropped) return true;
   // Somebody else has closed it, and the handler went on.
   const closed = error instanceof StateError && error.code === 'ERR_CLOSED';
   return closed && transport.closing && !writer.closed;

@@ -151,10 +151,15 @@ export class SocketTransport extends Transport implements WatcherKind {
   /** The peer may have sent something before it went: a server's answer to a request that it did not want whole. */
   protected override deliverRest(): void {
     const before = this.received;
-    while ((this.#wantsData || this.protocol.takesRest === true) && this.state === 'failed') {
+    while (this.#wantsRest) {
       if (this.#atEnd || this.socket.closed || !this.#receive(true)) return;
       if (this.received - before >= MOST_REST) return;
     }
+  }
+
+  /** The protocol may have ended the connection, or want to wait. */
+  get #wantsRest(): boolean {
+    return this.state === 'failed' && (this.#wantsData || this.protocol.takesRest === true);
   }
 
   protected override inContext(action: () => void): void {
@@ -195,7 +200,7 @@ export class SocketTransport extends Transport implements WatcherKind {
     const { protocol } = this;
     const lent = protocol.getBuffer === undefined ? null : this.lend(this.#buffer.memory.length);
     // It may have ended the connection, or want to wait.
-    if (lent === undefined || !(rest || this.#wantsData) || this.socket.closed) return false;
+    if (lent === undefined || !(rest ? this.#wantsRest : this.#wantsData) || this.socket.closed) return false;
     const buffer = lent ?? this.#buffer.memory;
     let length: number;
     try {

@@ -67,7 +67,11 @@ export class StreamProtocol implements Protocol {
     if (this.#connection === null) return;
     const { reader, writer } = this.#connection;
     // Whoever closes it himself has what he wants of it.
-    reader.end(error, error === null && writer.closed);
+    if (error === null && writer.closed) reader.end(null, true);
+    else
+      reader.end(
+        error ?? new StateError('ERR_CLOSED', 'the connection was closed before its peer had ended'),
+      );
     writer.end(error);
   }
 }

@@ -82,7 +82,7 @@ function serveOutput(reactor: Reactor, socket: Socket, onEnd: () => void): Outpu
     eofReceived: () => reader?.end(null, true),
     connectionLost: (error) => {
       reader?.end(error);
-      reactor.callSoon(() => onEnd());
+      onEnd();
     },
   };
   reader = new OutputReader(SocketTransport.start(reactor, socket, protocol));

@@ -58,6 +58,7 @@ export function toDuplex(connection: Connection): Duplex {
   return stream;
 }
 
+/** Nothing is sent of an empty string, but it is refused. */
 function hasEndedWriting(transport: Transport): boolean {
   try {
     transport.write('');

@@ -105,7 +105,7 @@ export class StreamWriter implements AsyncDisposable {
       this.#closing ??= new Set();
       return this.#wait(this.#closing);
     }
-    const failure = this.#loss.error ?? this.#dropped;
+    const failure = this.#loss.error ?? this.dropped;
     return failure === null ? this.#done() : this.#failed(failure);
   }
 
@@ -146,12 +146,12 @@ export class StreamWriter implements AsyncDisposable {
   end(error: Error | null): void {
     this.#loss = { error };
     this.#endDraining(error ?? (this.#full ? closed() : null));
-    for (const future of this.#closing ?? []) settle(future, error ?? this.#dropped);
+    for (const future of this.#closing ?? []) settle(future, error ?? this.dropped);
     this.#closing = null;
   }
 
-  /** What somebody else dropped of what was written. */
-  get #dropped(): Error | null {
+  /** @internal What became of what was written, where somebody else dropped it. */
+  get dropped(): Error | null {
     return this.#aborted ? null : this.transport.unsent;
   }
 
