@@ -68,7 +68,8 @@ export function checkReason(reason: unknown): void {
  * A result that a reactor will deliver: `await` it, or `addDoneCallback`.
  *
  * An exception that nobody looked at, by `result`, `exception`, `then` or a done callback, is reported once to the
- * reactor's `onError` when the future is collected as garbage; so is the cause of a cancellation.
+ * reactor's `onError`, when the future is collected as garbage, or Node has nothing left to do ('beforeExit'); so is the
+ * cause of a cancellation.
  */
 export class Future<out T> implements PromiseLike<T> {
   readonly #owner: FutureOwner;
@@ -81,7 +82,7 @@ export class Future<out T> implements PromiseLike<T> {
   // These, and `#onReturn`, take a T; if they said so, a Future<string> were no Future<unknown>.
   #resolve: ((value: never) => void) | null = null;
   #reject: ((error: unknown) => void) | null = null;
-  // Whether the registry holds it, which it is dear to ask.
+  // Its exception, while nobody has looked at it: to ask the registry is dear.
   #unseen: Unseen | null = null;
   #onCancel: (() => void) | null;
   // Gone once somebody has seen the result.

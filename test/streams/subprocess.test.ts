@@ -271,18 +271,18 @@ describeReactors((setting, open) => {
     });
 
     it('is done with stdin when the program has ended, whoever has inherited that and does not read', async () => {
-      using folder = new TemporaryFolder();
-      const gate = folder.join('gate');
       await hosted(open(), async () => {
         await (await shell('true')).communicate();
         const before = descriptorCount();
-        const program = await shell(
-          `exec 3<&0; { until [ -e ${gate} ]; do sleep 0.01; done; } >/dev/null 2>&1 & echo $!`,
-        );
+        const program = await shell('exec 3<&0; sleep 60 >/dev/null 2>&1 & echo $!');
         const { stdout } = await program.communicate(Buffer.alloc(3_000_000));
-        await expectNoLeak(before);
-        expect(isAlive(Number(stdout))).toBe(true);
-        writeFileSync(gate, '');
+        const heir = Number(stdout);
+        try {
+          await expectNoLeak(before);
+          expect(isAlive(heir)).toBe(true);
+        } finally {
+          process.kill(heir);
+        }
       });
     });
 
