@@ -14,11 +14,11 @@ import { isThenable } from './coroutine.js';
  * @param options.returnExceptions - whether an error is a result like any other.
  * @throws TypeError: no array, a generator among them, or futures of several reactors.
  */
-export function gather<T extends readonly unknown[]>(
+export function gather<T extends readonly unknown[] | []>(
   awaitables: T,
   options?: { readonly returnExceptions?: false },
 ): Future<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
-export function gather<T extends readonly unknown[]>(
+export function gather<T extends readonly unknown[] | []>(
   awaitables: T,
   options: { readonly returnExceptions: true },
 ): Future<{ -readonly [K in keyof T]: Awaited<T[K]> | Error }>;

@@ -66,6 +66,7 @@ describe('the type of', () => {
       const [task, future] = [createTask(lasting(1, 'result')), sleep(0, 7)];
       const gathered = gather([task, future, Promise.resolve(true), null] as const);
       expectTypeOf(gathered).toEqualTypeOf<Future<[string, number, boolean, null]>>();
+      expectTypeOf(gather([task, future])).toEqualTypeOf<Future<[string, number]>>();
       const outcomes = gather([task, future] as const, { returnExceptions: true });
       expectTypeOf(outcomes).toEqualTypeOf<Future<[string | Error, number | Error]>>();
       const list = gather([1, 2].map((number) => createTask(lasting(number, number))));
