@@ -10,7 +10,7 @@ import { takeAll } from '../support/net-client.js';
 import { Program, runProgram } from '../support/programs.js';
 import { TemporaryFolder } from '../support/temporary.js';
 import { Authority } from '../support/tls-certificates.js';
-import { hasTool } from '../support/tools.js';
+import { hasTool, toolEnvironment } from '../support/tools.js';
 
 const PROGRAM = 'examples/http-over-iomux';
 const HELLO = 'hello from http over iomux\n';
@@ -53,7 +53,7 @@ async function load(url: string, { connections, depth = 1 }: Load) {
   const script = folder.join('check.lua');
   writeFileSync(script, SCRIPT);
   const total = { answers: 0, wrong: 0, failed: 0, runs: 0 };
-  const env = { ...process.env, DEPTH: String(depth), EXPECTED: HELLO };
+  const env = toolEnvironment({ DEPTH: String(depth), EXPECTED: HELLO });
   while (total.answers < ENOUGH) {
     const args = ['-t', '1', '-c', String(connections), '-d', '1s', '--timeout', '30s', '-s', script, url];
     const { stdout } = await run('wrk', args, { env });
@@ -70,6 +70,7 @@ async function load(url: string, { connections, depth = 1 }: Load) {
 async function curl(...args: string[]): Promise<Buffer> {
   const { stdout } = await run('curl', ['--silent', '--show-error', '--max-time', '60', ...args], {
     encoding: 'buffer',
+    env: toolEnvironment(),
     maxBuffer: 1 << 26,
   });
   return stdout;

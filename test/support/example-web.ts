@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { connected, takeAll } from './net-client.js';
 import { Program } from './programs.js';
+import { toolEnvironment } from './tools.js';
 
 const HOST = '127.0.0.1';
 
@@ -50,7 +51,7 @@ export class WebServer implements Disposable {
 
 function output(command: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(command, args, { maxBuffer: 1e8 }, (error, stdout) => {
+    execFile(command, args, { maxBuffer: 1e8, env: toolEnvironment() }, (error, stdout) => {
       if (error === null) resolve(stdout);
       else reject(error);
     });

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { TemporaryFolder } from './temporary.js';
+import { toolEnvironment } from './tools.js';
 
 /** PEM texts. */
 export interface Identity {
@@ -61,5 +62,5 @@ function output(folder: TemporaryFolder): string[] {
 }
 
 function openssl(...args: string[]): void {
-  execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'], env: toolEnvironment() });
 }

@@ -24,3 +24,9 @@ export function hasUvloop(): boolean {
     REQUIRED || ['python3', '/usr/bin/python3'].some((python) => succeeds(python, ['-c', 'import uvloop']))
   );
 }
+
+/** The environment for them. A sanitizer that is preloaded into our own programs would have curl hang. */
+export function toolEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const { LD_PRELOAD: _, ...others } = process.env;
+  return { ...others, ...more };
+}
