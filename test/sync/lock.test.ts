@@ -292,6 +292,7 @@ describe('a signal for a lock', () => {
       controller.abort();
       expect(listeners()).toBe(0);
       expect(waiting.map(fateOf)).toEqual(['fulfilled', 'cancelled', 'failed']);
+      expect(waiting[2]?.exception()).toBe(signal.reason);
     });
   });
 });
