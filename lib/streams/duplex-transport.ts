@@ -83,9 +83,7 @@ export class DuplexTransport extends Transport {
     return this;
   }
 
-  writeEof(): void {
-    if (this.closing || this.ended) return;
-    this.ended = true;
+  protected override endWriting(): void {
     this.stream.end();
   }
 
@@ -155,7 +153,7 @@ export class DuplexTransport extends Transport {
 
   #listen(): void {
     this.stream.on('data', (data: Buffer) => this.#onData(data));
-    this.stream.once('end', () => this.#onEnd());
+    this.stream.once('end', () => this.deliverEnd());
   }
 
   #onData(data: Buffer): void {
@@ -184,16 +182,5 @@ export class DuplexTransport extends Transport {
       this.fatal(error, lent === null ? 'dataReceived' : 'bufferUpdated');
     }
     return length;
-  }
-
-  #onEnd(): void {
-    if (this.closing) return;
-    try {
-      if (this.protocol.eofReceived?.() === true) return;
-    } catch (error) {
-      this.fatal(error, 'eofReceived');
-      return;
-    }
-    this.close();
   }
 }

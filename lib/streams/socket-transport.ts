@@ -88,9 +88,7 @@ export class SocketTransport extends Transport implements WatcherKind {
     return this;
   }
 
-  writeEof(): void {
-    if (this.closing || this.ended) return;
-    this.ended = true;
+  protected override endWriting(): void {
     if (this.writeBufferSize === 0) this.#shutdown();
   }
 
@@ -228,14 +226,7 @@ export class SocketTransport extends Transport implements WatcherKind {
   #onEnd(): void {
     this.#atEnd = true;
     this.#wait();
-    if (this.losing) return;
-    try {
-      if (this.protocol.eofReceived?.() === true) return;
-    } catch (error) {
-      this.fatal(error, 'eofReceived');
-      return;
-    }
-    this.close();
+    this.deliverEnd();
   }
 
   #flush(): void {

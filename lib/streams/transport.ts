@@ -146,7 +146,11 @@ export abstract class Transport {
   abstract unref(): this;
 
   /** Tells the peer that nothing more will be written, after what is buffered. Again, or when closing: nothing. */
-  abstract writeEof(): void;
+  writeEof(): void {
+    if (this.closing || this.ended) return;
+    this.ended = true;
+    this.endWriting();
+  }
 
   /**
    * Waits until everything that was written before has been handed to the kernel.
@@ -188,6 +192,8 @@ export abstract class Transport {
   protected abstract send(bytes: Uint8Array): void;
   protected abstract sendAll(chunks: readonly Uint8Array[]): void;
   protected abstract stopReading(): void;
+  /** Tells the peer of the end, after what is buffered. */
+  protected abstract endWriting(): void;
   /** Drops what is buffered, and waits for nothing any more. */
   protected abstract stop(): void;
   /** Closes what is below. It was stopped before. */
@@ -205,6 +211,18 @@ export abstract class Transport {
     } catch (error) {
       this.fatal(error, 'connectionMade');
     }
+  }
+
+  /** Tells the protocol that its peer sends nothing more. */
+  protected deliverEnd(): void {
+    if (this.closing) return;
+    try {
+      if (this.protocol.eofReceived?.() === true) return;
+    } catch (error) {
+      this.fatal(error, 'eofReceived');
+      return;
+    }
+    this.close();
   }
 
   /** Less is buffered than before. */
