@@ -1,15 +1,26 @@
-/** A worker of wake-storm.mjs: bursts of wakes, and after each a wait until the owner has seen what it was woken for. */
+/**
+ * A worker of wake-storm.mjs: bursts of wakes, and after each a wait until the owner has seen what it was woken for.
+ * Whether a wake finds the owner waiting, and rings, is up to the scheduler; but the first worker begins with one that
+ * does, so that no storm is without a ring.
+ */
 import { workerData } from 'node:worker_threads';
 import { Waker } from '../../dist/lib/index.js';
 
 /** Bursts of 1 to this many: alone, a wake finds the owner waiting; among others, awake or about to wait. */
 const LONGEST_BURST = 16;
 const PATIENCE = 20_000;
+/** What the first word of a waker says while its owner waits (src-native/waker.h). */
+const WAITING = 1;
 
 const { waker: handle, index, wakes, gate, woken, seen } = workerData;
 const waker = Waker.from(handle);
 Atomics.add(gate, 0, 1);
 Atomics.wait(gate, 1, 0);
+if (index === 0) {
+  const state = new Int32Array(handle.state);
+  // In vain until the others sleep, if they were quicker: then the owner waits for this one alone.
+  while (Atomics.load(state, 0) !== WAITING) Atomics.wait(gate, 1, 1, 1);
+}
 
 let burst = index;
 for (let count = 0; count < wakes; ) {
