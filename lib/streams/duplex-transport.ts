@@ -144,8 +144,14 @@ export class DuplexTransport extends Transport {
     this.#below.abort();
   }
 
-  /** The stream has delivered, or dropped, what it had. */
-  protected override deliverRest(): void {}
+  /** The stream keeps what it has, though it is destroyed, for whoever asks. */
+  protected override deliverRest(): void {
+    while (this.#wants) {
+      const data = this.stream.read() as Buffer | null;
+      if (data === null) return;
+      this.#deliverAll(data);
+    }
+  }
 
   protected override inContext(action: () => void): void {
     this.#context.runInAsyncScope(action);
@@ -156,15 +162,22 @@ export class DuplexTransport extends Transport {
     this.stream.once('end', () => this.deliverEnd());
   }
 
+  /** Whether the protocol is to have data: when the connection has failed, what had come before. */
+  get #wants(): boolean {
+    if (this.state === 'failed') return this.#wantsData || this.protocol.takesRest === true;
+    return this.#wantsData && this.state === 'open';
+  }
+
   #onData(data: Buffer): void {
+    const rest = this.#deliverAll(data);
+    if (rest.length > 0 && !this.closing) this.stream.unshift(rest);
+  }
+
+  /** @returns what the protocol did not want. */
+  #deliverAll(data: Buffer): Buffer {
     let left = data;
-    while (left.length > 0 && !this.closing) {
-      if (!this.#wantsData) {
-        this.stream.unshift(left);
-        return;
-      }
-      left = left.subarray(this.#deliver(left));
-    }
+    while (left.length > 0 && this.#wants) left = left.subarray(this.#deliver(left));
+    return left;
   }
 
   /** @returns how much the protocol took. */
@@ -172,7 +185,7 @@ export class DuplexTransport extends Transport {
     const { protocol } = this;
     const lent = protocol.getBuffer === undefined ? null : this.lend(SIZE_HINT);
     // It may have ended the connection, or want to wait.
-    if (lent === undefined || !this.#wantsData || this.closing) return 0;
+    if (lent === undefined || !this.#wants) return 0;
     const length = lent === null ? data.length : data.copy(lent);
     this.received += length;
     try {

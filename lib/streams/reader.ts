@@ -25,11 +25,6 @@ export interface Sink<T> {
   setException(error: unknown): void;
 }
 
-interface WaitingRead {
-  readonly sink: Sink<unknown>;
-  readonly attempt: Attempt<unknown>;
-}
-
 /**
  * Reads a connection. `null` stands for its end wherever a read returns data.
  *
@@ -48,7 +43,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readonly #transport: Transport;
   readonly #limit: number;
   readonly #chunks = new Chunks();
-  #waiting: WaitingRead | null = null;
+  // The read that waits: who gets what was read, and how it is read.
+  #waiting: Sink<unknown> | null = null;
+  #attempt: Attempt<unknown> | null = null;
   #paused = false;
   #ended = false;
   // Whether what was received is all that the peer sent.
@@ -181,10 +178,10 @@ export class StreamReader implements AsyncIterable<Buffer> {
   /** @internal Bytes arrived; they are copied. */
   feed(data: Uint8Array): void {
     const waiting = this.#waiting;
-    if (waiting !== null && waiting.attempt === StreamReader.#readAll && this.#chunks.length === 0) {
+    if (waiting !== null && this.#attempt === StreamReader.#readAll && this.#chunks.length === 0) {
       // Nothing stands before it: no detour through the buffer.
       this.#waiting = null;
-      waiting.sink.setResult(copyOf(data));
+      waiting.setResult(copyOf(data));
       return;
     }
     this.#chunks.append(data);
@@ -213,17 +210,19 @@ export class StreamReader implements AsyncIterable<Buffer> {
     if (this.#waiting !== null) {
       throw new StateError('ERR_INVALID_STATE', 'another read waits for this stream: one can wait at a time');
     }
-    this.#waiting = { sink: sink as Sink<unknown>, attempt };
+    this.#waiting = sink as Sink<unknown>;
+    this.#attempt = attempt;
     // However much is buffered, it is not enough.
     this.#resume();
   }
 
   #tryAgain(): void {
     const waiting = this.#waiting;
-    if (waiting === null) return;
+    const attempt = this.#attempt;
+    if (waiting === null || attempt === null) return;
     // Nobody's turn meanwhile: what a transport has at hand may come in the moment in which it goes on.
     this.#waiting = null;
-    if (!settle(this, waiting.sink, waiting.attempt)) this.#waiting = waiting;
+    if (!settle(this, waiting, attempt)) this.#waiting = waiting;
   }
 
   // These two are made once, when they are needed: most readers wait for one read after the other, or are iterated over.

@@ -12,7 +12,7 @@ import {
 import { checkObject } from '../arguments.js';
 import { StateError } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
-import { TransportDuplex } from './duplex.js';
+import { ConnectionStream } from './connection-stream.js';
 import type { Transport } from './transport.js';
 
 /** Gets the socket of a handshake that succeeded; a DuplexTransport makes a transport of it. */
@@ -51,7 +51,7 @@ export class TlsClient {
   /** Does the handshake, and calls one of both, once. */
   secure(transport: Transport, onSecure: OnSecure, onFailure: OnFailure): void {
     checkCanEncrypt(transport.reactor);
-    const socket = connect({ ...this.#options, socket: new TransportDuplex(transport) });
+    const socket = connect({ ...this.#options, socket: streamOf(transport) });
     const fail = (error?: Error | boolean) => {
       settle();
       abandon(socket);
@@ -72,7 +72,7 @@ export class TlsClient {
 /** One handshake of a server. */
 interface Handshake {
   readonly transport: Transport;
-  readonly stream: TransportDuplex;
+  readonly stream: ConnectionStream;
   readonly onSecure: OnSecure;
   readonly onFailure: OnFailure;
 }
@@ -110,14 +110,19 @@ export class TlsServer {
     // Node's server says by an event, on itself, how a handshake ended, but not of which stream. So each stream is given
     // to an object of its own, which shares everything with the one server.
     const server = Object.create(this.#server) as Server;
-    const stream = new TransportDuplex(transport).once('end', hangUp);
+    const stream = streamOf(transport).once('end', hangUp);
     this.#handshakes.set(server, { transport, stream, onSecure, onFailure });
     server.emit('connection', stream);
   }
 }
 
+/** What its peer sent before an error is decrypted, and read, before the error is heard of. */
+function streamOf(transport: Transport): ConnectionStream {
+  return new ConnectionStream(transport, { takesRest: true });
+}
+
 /** A client that has ended its side will not go on with its handshake. */
-function hangUp(this: TransportDuplex): void {
+function hangUp(this: ConnectionStream): void {
   this.destroy();
 }
 

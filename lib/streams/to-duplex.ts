@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { checkObject } from '../arguments.js';
 import { invalidType, StateError } from '../native/errors.js';
-import { TransportDuplex } from './duplex.js';
+import { ConnectionStream } from './connection-stream.js';
 import { StreamReader } from './reader.js';
 import type { Connection } from './stream-protocol.js';
 import type { Transport } from './transport.js';
@@ -53,7 +53,7 @@ export function toDuplex(connection: Connection): Duplex {
   const error = new StateError('ERR_INVALID_STATE', HANDED_OVER);
   reader.end(error);
   writer.handOver(error);
-  const stream = new TransportDuplex(transport, received, ended, (loss) => writer.end(loss));
+  const stream = new ConnectionStream(transport, { received, ended, onLost: (loss) => writer.end(loss) });
   if (hasEndedWriting(transport)) stream.end();
   return stream;
 }

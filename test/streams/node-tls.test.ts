@@ -15,7 +15,7 @@ import {
 import type { Reactor } from 'iomux';
 import { openConnection, toDuplex } from 'iomux/streams';
 import { describe, expect, it } from 'vitest';
-import type { TransportDuplex } from '../../lib/streams/duplex.js';
+import type { ConnectionStream } from '../../lib/streams/connection-stream.js';
 import { connectOver, hosted, listening, listenOver } from '../support/duplex-peers.js';
 import { takeAll } from '../support/net-client.js';
 import { Authority } from '../support/tls-certificates.js';
@@ -156,7 +156,7 @@ describe('a TLS server over streams of ours', () => {
     'whose streams end with their peers gives up a handshake that was left',
     hosted(async (reactor) => {
       const server = createServer(identity);
-      const served: TransportDuplex[] = [];
+      const served: ConnectionStream[] = [];
       const port = listenOver(reactor, (stream) => {
         stream.allowHalfOpen = false;
         served.push(stream);

@@ -39,6 +39,50 @@ async function echo({ reader, writer }: Connection): Promise<void> {
 }
 
 describe('a connection with TLS', () => {
+  for (const [learns, writesFirst, writesOn] of [
+    ['by reading', false, false],
+    ['by reading, between writes', false, true],
+    ['by writing', true, false],
+  ] as const) {
+    it(
+      `delivers what came before a reset of which it learns ${learns}, before it`,
+      hosted(async (reactor) => {
+        const sent = randomFillSync(Buffer.allocUnsafe(60_000));
+        const served: Connection[] = [];
+        const serve = (connection: Connection) => void served.push(connection);
+        const server = await startServer(serve, anywhere, { reactor, tls: identity, limit: 1000 });
+        // What waits for an acknowledgement would be lost by the reset on the client's side.
+        const plain = connectPlain({ port: portOfServer(server), host: '127.0.0.1', noDelay: true });
+        const client = connect({ socket: plain, host: '127.0.0.1', ...tls }).on('error', () => {});
+        await once(client, 'secureConnect');
+        // In pieces: held back by the reader, they stand in each of the layers between it and the kernel.
+        for (let start = 0; start < sent.length; start += 20_000) {
+          await new Promise((resolve) => client.write(sent.subarray(start, start + 20_000), resolve));
+          await sleep(20);
+        }
+        plain.resetAndDestroy();
+        await once(plain, 'close');
+        while (served.length === 0) await sleep(1);
+        const [connection] = served as [Connection];
+        const { reader, writer } = connection;
+        const heard: Buffer[] = [];
+        const write = () => writer.transport.closing || writer.write('anybody there?');
+        if (writesFirst) write();
+        await sleep(10);
+        const readOn = async () => {
+          for (let some = await reader.read(1000); some !== null; some = await reader.read(1000)) {
+            heard.push(some);
+            if (writesOn) write();
+          }
+        };
+        await expect(readOn()).rejects.toMatchObject({ code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/) });
+        expect(Buffer.concat(heard).equals(sent)).toBe(true);
+        server.close();
+        await server.waitClosed();
+      }),
+    );
+  }
+
   it(
     'has a reader and a writer as any, to a server that has them, too',
     hosted(async (reactor) => {

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { type ErrorContext, Reactor, Socket } from 'iomux';
 import type { Transport } from 'iomux/streams';
 import { describe, expect, it } from 'vitest';
-import { TransportDuplex } from '../../lib/streams/duplex.js';
+import { ConnectionStream } from '../../lib/streams/connection-stream.js';
 import { DuplexTransport } from '../../lib/streams/duplex-transport.js';
 import { SocketTransport } from '../../lib/streams/socket-transport.js';
 import { TlsClient, TlsServer } from '../../lib/streams/tls.js';
@@ -287,7 +287,7 @@ describe('a TLS transport', () => {
       const [near, far] = Socket.pair();
       afterwards(() => far.close());
       const transport = DuplexTransport.start(slow, SocketTransport.start(reactor, near, {}), {});
-      const stream = new TransportDuplex(transport);
+      const stream = new ConnectionStream(transport);
       stream.end('x', () => stream.destroy());
       await once(stream, 'close');
       expect(slow.writableFinished).toBe(true);

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket as NetSocket, type Server } from 'node:net';
 import { type Address, EVENT_READ, Reactor, Socket } from 'iomux';
-import { TransportDuplex } from '../../lib/streams/duplex.js';
+import { ConnectionStream } from '../../lib/streams/connection-stream.js';
 import { SocketTransport } from '../../lib/streams/socket-transport.js';
 import type { Transport } from '../../lib/streams/transport.js';
 import { portOf } from './connections.js';
@@ -38,9 +38,9 @@ export function hosted(scene: (reactor: Reactor) => Promise<void>, given?: React
 }
 
 /** Serves each connection to a free port of the loopback. @returns the port. */
-export function listenOver(reactor: Reactor, serve: (stream: TransportDuplex) => void): number {
+export function listenOver(reactor: Reactor, serve: (stream: ConnectionStream) => void): number {
   const listener = Socket.listen({ address: '127.0.0.1', port: 0 });
-  const open = new Set<TransportDuplex>();
+  const open = new Set<ConnectionStream>();
   afterwards(async () => {
     listener.close();
     await Promise.all([...open].map(destroyed));
@@ -49,7 +49,7 @@ export function listenOver(reactor: Reactor, serve: (stream: TransportDuplex) =>
     for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
       SocketTransport.start(reactor, socket, {
         connectionMade: (transport) => {
-          const stream = new TransportDuplex(transport);
+          const stream = new ConnectionStream(transport);
           open.add(stream);
           stream.once('close', () => open.delete(stream));
           serve(stream);
@@ -61,11 +61,11 @@ export function listenOver(reactor: Reactor, serve: (stream: TransportDuplex) =>
 }
 
 /** A stream over a connection to `port` of the loopback, and its transport. */
-export async function connectOver(reactor: Reactor, port: number): Promise<[TransportDuplex, Transport]> {
+export async function connectOver(reactor: Reactor, port: number): Promise<[ConnectionStream, Transport]> {
   const socket = new Socket();
   await reactor.sockConnect(socket, { address: '127.0.0.1', port });
   const transport = SocketTransport.start(reactor, socket, {});
-  const stream = new TransportDuplex(transport);
+  const stream = new ConnectionStream(transport);
   afterwards(() => destroyed(stream));
   return [stream, transport];
 }
@@ -79,7 +79,7 @@ export async function listening(server: Server): Promise<number> {
 }
 
 /** A stream of ours, the socket of Node's at its other end, which keeps its half open, and the transport below. */
-export async function streamAndPeer(reactor: Reactor): Promise<[TransportDuplex, NetSocket, Transport]> {
+export async function streamAndPeer(reactor: Reactor): Promise<[ConnectionStream, NetSocket, Transport]> {
   const server = createServer({ allowHalfOpen: true });
   const port = await listening(server);
   const accepted = once(server, 'connection') as Promise<[NetSocket]>;
@@ -90,9 +90,9 @@ export async function streamAndPeer(reactor: Reactor): Promise<[TransportDuplex,
 }
 
 /** Two streams of ours that are connected to each other. */
-export async function pairOfStreams(reactor: Reactor): Promise<[TransportDuplex, TransportDuplex]> {
-  let accept: (stream: TransportDuplex) => void = () => {};
-  const accepted = new Promise<TransportDuplex>((resolve) => {
+export async function pairOfStreams(reactor: Reactor): Promise<[ConnectionStream, ConnectionStream]> {
+  let accept: (stream: ConnectionStream) => void = () => {};
+  const accepted = new Promise<ConnectionStream>((resolve) => {
     accept = resolve;
   });
   const [stream] = await connectOver(reactor, listenOver(reactor, accept));
@@ -105,7 +105,7 @@ export function portOfServer(server: { readonly addresses: readonly Address[] })
 }
 
 /** Destroys a stream, unless it is, and waits until it is closed. */
-async function destroyed(stream: TransportDuplex): Promise<void> {
+async function destroyed(stream: ConnectionStream): Promise<void> {
   if (stream.closed) return;
   const end = new Promise((resolve) => stream.once('close', resolve));
   stream.on('error', () => {}).destroy();

@@ -5,7 +5,10 @@ import type { Socket as NetSocket } from 'node:net';
 import { Duplex, PassThrough, Transform } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { Socket } from 'iomux';
 import { describe, expect, it } from 'vitest';
+import { ConnectionStream } from '../../lib/streams/connection-stream.js';
+import { SocketTransport } from '../../lib/streams/socket-transport.js';
 import { hosted, pairOfStreams, streamAndPeer } from '../support/duplex-peers.js';
 import { descriptorCount, expectNoLeak } from '../support/leaks.js';
 import { take } from '../support/net-client.js';
@@ -44,6 +47,10 @@ async function fill(stream: Duplex): Promise<number> {
     }
   }
   return written;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
 }
 
 /** Whether by an error or not. */
@@ -342,6 +349,28 @@ describe('a stream of a connection, destroyed or failing', () => {
       const events = recorded(stream);
       peer.resetAndDestroy();
       await closed(stream);
+      expect(events).toEqual(['error ECONNRESET', 'close']);
+    }),
+  );
+
+  it(
+    'that takes the rest emits a reset when all is read, and what was written meanwhile fails with it',
+    hosted(async (reactor) => {
+      const [near, far] = Socket.pair();
+      const stream = new ConnectionStream(SocketTransport.start(reactor, near, {}), { takesRest: true });
+      const events = recorded(stream);
+      // Closing a socket that has something unread resets its peer.
+      stream.write('never read');
+      far.send(Buffer.from('heard'));
+      far.close();
+      await until(() => near.closed);
+      expect({ events, destroyed: stream.destroyed }).toEqual({ events: [], destroyed: false });
+      const outcome = new Promise((resolve) => stream.write('too late', resolve));
+      await turn();
+      expect({ events, destroyed: stream.destroyed }).toEqual({ events: [], destroyed: false });
+      expect(String(stream.read())).toBe('heard');
+      expect(await outcome).toMatchObject({ code: 'ECONNRESET' });
+      await until(() => events.includes('close'));
       expect(events).toEqual(['error ECONNRESET', 'close']);
     }),
   );

@@ -11,46 +11,54 @@ import type { Transport } from './transport.js';
 /** As a stream's callback takes it. */
 type Callback = (error?: Error | null) => void;
 
+/** What a stream is told beside its transport. */
+export interface ConnectionStreamOptions {
+  /** What was read before. */
+  readonly received?: Buffer;
+  /** Whether that is all. */
+  readonly ended?: boolean;
+  /** Whether what came before an error is read before the error is emitted. */
+  readonly takesRest?: boolean;
+  /** Told that the connection is gone, which may be long before what it brought is read. */
+  readonly onLost?: (error: Error | null) => void;
+}
+
 /**
  * A stream over a transport, whose protocol it becomes.
  *
  * - Reading pauses while the stream's buffer is full. A write has ended when the kernel has all of it.
  * - `end()` ends our direction, and the other stays open; set `allowHalfOpen` to `false` to have either end both.
  * - `destroy()` drops what is not sent yet. A connection that fails emits 'error', then 'close', once; one that is closed
- *   in order ends the stream.
+ *   in order ends the stream. As with a net.Socket, what was not read then is gone, unless `takesRest` asks for it.
  */
-export class TransportDuplex extends Duplex {
+export class ConnectionStream extends Duplex {
   readonly connecting = false;
   readonly pending = false;
   /** Milliseconds of silence after which 'timeout' is emitted. */
   timeout: number | undefined;
   readonly #transport: Transport;
-  readonly #onConnectionLost: ((error: Error | null) => void) | null;
+  readonly #takesRest: boolean;
+  readonly #onConnectionLost: ((error: Error | null) => void) | undefined;
   // Waits until everything is sent.
   #unsent: Callback | null = null;
   #closed: (() => void) | null = null;
   #lost = false;
+  // Why it was lost, while there is something to be read before.
+  #held: Error | null = null;
   // What is under way in a long write is no silence, though nothing was written anew.
   readonly #idle = new IdleTimer(
     () => this.bytesWritten,
     () => this.emit('timeout'),
   );
 
-  /**
-   * @param received - what was read before.
-   * @param ended - whether that is all.
-   * @param onLost - told that the connection is gone, which may be long before what it brought is read.
-   */
-  constructor(
-    transport: Transport,
-    received: Buffer | null = null,
-    ended = false,
-    onLost: ((error: Error | null) => void) | null = null,
-  ) {
+  constructor(transport: Transport, options: ConnectionStreamOptions = {}) {
+    const { received, ended = false, takesRest = false, onLost } = options;
     super();
     this.#transport = transport;
+    this.#takesRest = takesRest;
     this.#onConnectionLost = onLost;
     transport.setProtocol({
+      takesRest,
       dataReceived: (data) => this.#onData(data),
       eofReceived: () => this.#onEnd(),
       resumeWriting: () => this.#onSent(),
@@ -58,10 +66,20 @@ export class TransportDuplex extends Duplex {
     });
     transport.setWriteBufferLimits(0);
     transport.pauseReading();
-    if (received !== null && received.length > 0) this.push(received);
+    if (received !== undefined && received.length > 0) this.push(received);
     if (ended) this.#onEnd();
     // Without a reader, too, the end and errors are to be noticed.
     else this.read(0);
+  }
+
+  override read(size?: number): unknown {
+    const data: unknown = super.read(size);
+    const error = this.#held;
+    if (error !== null && this.readableLength === 0) {
+      this.#held = null;
+      this.#end(error);
+    }
+    return data;
   }
 
   override _read(): void {
@@ -204,6 +222,11 @@ export class TransportDuplex extends Duplex {
 
   #send(write: (transport: Transport) => void, callback: Callback): void {
     this.#idle.refresh();
+    if (this.#held !== null) {
+      // It is dropped, and its writer told with everybody else.
+      this.#unsent = callback;
+      return;
+    }
     const transport = this.#transport;
     try {
       write(transport);
@@ -237,6 +260,11 @@ export class TransportDuplex extends Duplex {
   #onLost(error: Error | null): void {
     this.#lost = true;
     this.#onConnectionLost?.(error);
+    if (this.#takesRest && error !== null && this.readableLength > 0) this.#held = error;
+    else this.#end(error);
+  }
+
+  #end(error: Error | null): void {
     const unsent = this.#unsent;
     this.#unsent = null;
     unsent?.(error ?? new StateError('ERR_CLOSED', 'the connection was closed before all was sent'));
