@@ -19,6 +19,7 @@ import { pipeline } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { type Server, startServer, toDuplex } from 'iomux/streams';
 
+const USAGE = 'usage: http-over-iomux [--port PORT] [--tls-port PORT [--key FILE --cert FILE]]\n';
 const HELLO = 'hello from http over iomux\n';
 
 let answers = 0;
@@ -72,28 +73,31 @@ function makeIdentity(): { key: Buffer; cert: Buffer } {
   }
 }
 
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string', default: '8000' },
-    'tls-port': { type: 'string' },
-    key: { type: 'string' },
-    cert: { type: 'string' },
-  },
-});
-
-const http = createServer(answer);
-const listeners = [await listen(http, 'http', Number(values.port))];
-if (values['tls-port'] !== undefined) {
-  const { key, cert } = values;
-  const given = key !== undefined && cert !== undefined;
-  const https = createSecureServer(
-    given ? { key: readFileSync(key), cert: readFileSync(cert) } : makeIdentity(),
-    answer,
-  );
-  listeners.push(await listen(https, 'https', Number(values['tls-port'])));
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '8000' },
+      'tls-port': { type: 'string' },
+      key: { type: 'string' },
+      cert: { type: 'string' },
+    },
+  });
+  const listeners = [await listen(createServer(answer), 'http', Number(values.port))];
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => shutDown(listeners));
+  if (values['tls-port'] === undefined) return;
+  try {
+    const { key, cert } = values;
+    const given = key !== undefined && cert !== undefined;
+    const identity = given ? { key: readFileSync(key), cert: readFileSync(cert) } : makeIdentity();
+    const https = createSecureServer(identity, answer);
+    listeners.push(await listen(https, 'https', Number(values['tls-port'])));
+  } catch (error) {
+    shutDown(listeners);
+    throw error;
+  }
 }
 
-function shutDown(): void {
+function shutDown(listeners: readonly Server[]): void {
   for (const listener of listeners) {
     listener.close();
     listener.closeClients();
@@ -103,4 +107,9 @@ function shutDown(): void {
   });
 }
 
-process.once('SIGINT', shutDown).once('SIGTERM', shutDown);
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`http-over-iomux: ${(error as Error).message}\n${USAGE}`);
+  process.exitCode = 1;
+}

@@ -174,4 +174,19 @@ describe.runIf(hasTool('curl') && hasTool('wrk'))('the example of http over iomu
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain('EADDRINUSE');
   });
+
+  for (const [what, args] of [
+    ['an option that there is not', ['--help']],
+    ['a port that is none', ['--port', 'http']],
+    [
+      'a certificate that is not there',
+      ['--port', '0', '--tls-port', '0', '--key', '/none', '--cert', '/none'],
+    ],
+  ] as const) {
+    it(`refuses ${what}, says how it is called, and leaves nothing listening`, async () => {
+      const { code, stderr } = await runProgram(PROGRAM, [...args]);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^http-over-iomux: .+\nusage: http-over-iomux \[--port PORT\]/);
+    });
+  }
 });
