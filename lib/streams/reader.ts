@@ -198,6 +198,14 @@ export class StreamReader implements AsyncIterable<Buffer> {
     this.#tryAgain();
   }
 
+  /** Whether a read waits. */
+  protected get waiting(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** A read begins to wait, or was cancelled. */
+  protected waitingChanged(): void {}
+
   /** Tries, and waits where it must. @param onReturn - gets back what nobody came to fetch. */
   #read<T>(attempt: Attempt<T>, onReturn: (value: T) => void): Future<T> {
     const future = new Future<T>(this.#transport.reactor.futures, this.#stopWaiting, onReturn);
@@ -212,6 +220,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     }
     this.#waiting = sink as Sink<unknown>;
     this.#attempt = attempt;
+    this.waitingChanged();
     // However much is buffered, it is not enough.
     this.#resume();
   }
@@ -229,6 +238,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
   get #stopWaiting(): () => void {
     this.#onCancel ??= () => {
       this.#waiting = null;
+      this.waitingChanged();
       this.#pauseAbove();
     };
     return this.#onCancel;

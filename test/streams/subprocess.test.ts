@@ -479,6 +479,7 @@ describe('a process whose program has ended', () => {
   const SCENES = {
     unread: 'SIGTERM',
     inherited: '0',
+    'inherited, and a read of it cancelled': '0',
     'read later': 'later\n',
     'iterated later': 'later\n',
     'communicated with later': 'later\n',
