@@ -7,6 +7,7 @@ import {
   dispatchRival,
   measureServers,
   NODE_NET,
+  netAwaitRival,
   netRival,
   protocolRival,
   serversTable,
@@ -50,6 +51,7 @@ export function echoRivals({ connections }, chosen) {
     protocolRival,
     streamsRival,
     netRival,
+    netAwaitRival,
     uvloopRival('protocol'),
     uvloopRival('streams'),
   ];

@@ -5,7 +5,7 @@ import { notMeasured, shown, twoDigits, verdict } from '../support/figures.mjs';
 import { startServer } from '../support/programs.mjs';
 import { ratioOf, spreadOf } from '../support/statistics.mjs';
 import { table } from '../support/table.mjs';
-import { NODE_NET, netRival, protocolRival, streamsRival, watchersRival } from './servers.mjs';
+import { NODE_NET, netAwaitRival, netRival, protocolRival, streamsRival, watchersRival } from './servers.mjs';
 
 const COLLECT = new URL('../support/collect.mjs', import.meta.url).href;
 const CONNECTIONS = fileURLToPath(new URL('../programs/connections.mjs', import.meta.url));
@@ -19,7 +19,7 @@ const TARGET = 0.5;
  * @param {import('../support/attempts.mjs').Attempts} attempts
  */
 export async function measureMemory({ connections, rounds, cores }, attempts) {
-  const rivals = [watchersRival('hosted'), protocolRival, streamsRival, netRival];
+  const rivals = [watchersRival('hosted'), protocolRival, streamsRival, netRival, netAwaitRival];
   /** @type {Map<string, number[]>} in bytes, one for each round. */
   const samples = new Map(rivals.map(({ name }) => [name, []]));
   for (let round = 1; round <= rounds; round++) {

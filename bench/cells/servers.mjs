@@ -76,6 +76,9 @@ export const cRival = { name: C_LOOP, command: [C_SERVER] };
 /** @type {Rival} */
 export const netRival = { name: NODE_NET, command: serverOf('net.mjs') };
 
+/** @type {Rival} */
+export const netAwaitRival = { name: `${NODE_NET}, for await`, command: serverOf('net-await.mjs') };
+
 /**
  * The rivals in turn, round by round. The servers live through all rounds, so V8 has compiled them in the first, which
  * leaves no sample; the later ones only let new connections settle. A server whose turn it is not waits, and costs the

@@ -57,6 +57,7 @@ describe.runIf(process.platform === 'linux')('the echo benchmark', { timeout: 12
           'protocol, hosted',
           'streams, hosted',
           'node:net',
+          'node:net, for await',
           'uvloop, protocol',
           'uvloop, streams',
         ]),
@@ -83,6 +84,7 @@ describe.runIf(process.platform === 'linux')('the echo benchmark', { timeout: 12
         'protocol, hosted',
         'streams, hosted',
         'node:net',
+        'node:net, for await',
       ]);
       expect(stdout).toMatch(/^- streams, hosted ≤ 0\.5 × node:net's memory: (met|NOT met) \(/m);
       for (const target of [
