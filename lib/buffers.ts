@@ -11,7 +11,7 @@ export interface CheckedBuffer {
 
 // The last two, of which one may be received into and the other sent; nobody's at first. What a buffer stands on cannot
 // change, but for being moved away, and asking it costs 40 ns a call, which a loop over one receive buffer would pay for
-// each message.
+// each message. Buffers of their own often are views of one slab, and of that as much is known.
 let accepted: CheckedBuffer = { buffer: new Uint8Array(0), memory: new ArrayBuffer(0), start: 0 };
 let before: CheckedBuffer = { buffer: new Uint8Array(0), memory: new ArrayBuffer(0), start: 0 };
 /** Memory beyond this is not kept alive for it. */
@@ -35,7 +35,27 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
     return oldest;
   }
   if (!(buffer instanceof Uint8Array)) throw invalidType(name, 'a Buffer or Uint8Array', buffer);
-  const memory: ArrayBufferLike & { resizable?: boolean } = buffer.buffer;
+  const memory = buffer.buffer as ArrayBuffer;
+  const start = buffer.byteOffset;
+  // What was good for one view is good for another: only to be moved away can it come to, and that leaves no bytes.
+  const known = buffer.length > 0 && (memory === accepted.memory || memory === oldest.memory);
+  if (!known) {
+    checkMemory(buffer, memory, name);
+    if (memory.byteLength > MOST_KEPT) return { buffer, memory, start };
+  }
+  before = accepted;
+  accepted = oldest;
+  accepted.buffer = buffer;
+  accepted.memory = memory;
+  accepted.start = start;
+  return accepted;
+}
+
+function checkMemory(
+  buffer: Uint8Array,
+  memory: ArrayBufferLike & { readonly resizable?: boolean },
+  name: string,
+): void {
   if (!(memory instanceof ArrayBuffer)) {
     throw invalidValue(name, 'over memory of one thread (copy a shared one)', memory);
   }
@@ -45,18 +65,12 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   if (buffer.length === 0 && isDetached(memory)) {
     throw invalidValue(name, 'over memory that was not moved away', new Description('a detached one'));
   }
-  const start = buffer.byteOffset;
+  const { byteOffset } = buffer;
   // The addon counts in 32 bits.
-  if (start + buffer.length > 0xffff_ffff) {
-    throw outOfRange(name, 'within the first 4 GiB of its memory', new Description(`at byte ${start}`));
+  if (byteOffset + buffer.length > 0xffff_ffff) {
+    const given = new Description(`at byte ${byteOffset}`);
+    throw outOfRange(name, 'within the first 4 GiB of its memory', given);
   }
-  if (memory.byteLength > MOST_KEPT) return { buffer, memory, start };
-  before = accepted;
-  accepted = oldest;
-  accepted.buffer = buffer;
-  accepted.memory = memory;
-  accepted.start = start;
-  return accepted;
 }
 
 /** Whether memory went elsewhere (a transfer to a worker): it then has no bytes, and no view can be made of it. */

@@ -32,6 +32,14 @@ describe('checkBuffer', () => {
     }
   });
 
+  it('tells the views of one memory apart', () => {
+    const memory = new ArrayBuffer(16);
+    const views = [0, 4, 8, 12].map((start) => new Uint8Array(memory, start, 4));
+    for (const buffer of [...views, ...views.reverse()]) {
+      expect(checkBuffer(buffer, 'buffer')).toEqual({ buffer, memory, start: buffer.byteOffset });
+    }
+  });
+
   it('refuses other kinds of bytes as of a wrong type', () => {
     for (const buffer of [
       ...NO_NUMBERS,
