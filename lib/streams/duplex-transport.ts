@@ -64,7 +64,7 @@ export class DuplexTransport extends Transport {
 
   pauseReading(): void {
     this.#wantsData = false;
-    this.stream.pause();
+    if (!this.closing) this.stream.pause();
   }
 
   resumeReading(): void {
@@ -105,8 +105,10 @@ export class DuplexTransport extends Transport {
     this.stream.uncork();
   }
 
+  /** What still comes is dropped: behind it stands why the stream cannot send what it has, where it cannot. */
   protected override stopReading(): void {
-    this.pauseReading();
+    this.#wantsData = false;
+    this.stream.resume();
   }
 
   /** Drops what the stream has still to send, too. @param error - what `connectionLost` is told. */

@@ -38,6 +38,36 @@ async function echo({ reader, writer }: Connection): Promise<void> {
   }
 }
 
+/** A connection of a server whose peer has sent bytes, which its reader holds back, and can reset it. */
+async function heldBack(reactor: Reactor, sent: Buffer) {
+  const served: Connection[] = [];
+  const serve = (connection: Connection) => void served.push(connection);
+  const server = await startServer(serve, anywhere, { reactor, tls: identity, limit: 1000 });
+  // What waits for an acknowledgement would be lost by the reset on the client's side.
+  const plain = connectPlain({ port: portOfServer(server), host: '127.0.0.1', noDelay: true });
+  const client = connect({ socket: plain, host: '127.0.0.1', ...tls }).on('error', () => {});
+  await once(client, 'secureConnect');
+  client.pause();
+  // In pieces: they stand in each of the layers between the reader and the kernel.
+  for (let start = 0; start < sent.length; start += 20_000) {
+    await new Promise((resolve) => client.write(sent.subarray(start, start + 20_000), resolve));
+    await sleep(20);
+  }
+  while (served.length === 0) await sleep(1);
+  const [connection] = served as [Connection];
+  const reset = async () => {
+    plain.resetAndDestroy();
+    await once(plain, 'close');
+  };
+  const ended = async () => {
+    server.close();
+    await server.waitClosed();
+  };
+  return { ...connection, reset, ended };
+}
+
+const RESET = { code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/) };
+
 describe('a connection with TLS', () => {
   for (const [learns, writesFirst, writesOn] of [
     ['by reading', false, false],
@@ -48,23 +78,8 @@ describe('a connection with TLS', () => {
       `delivers what came before a reset of which it learns ${learns}, before it`,
       hosted(async (reactor) => {
         const sent = randomFillSync(Buffer.allocUnsafe(60_000));
-        const served: Connection[] = [];
-        const serve = (connection: Connection) => void served.push(connection);
-        const server = await startServer(serve, anywhere, { reactor, tls: identity, limit: 1000 });
-        // What waits for an acknowledgement would be lost by the reset on the client's side.
-        const plain = connectPlain({ port: portOfServer(server), host: '127.0.0.1', noDelay: true });
-        const client = connect({ socket: plain, host: '127.0.0.1', ...tls }).on('error', () => {});
-        await once(client, 'secureConnect');
-        // In pieces: held back by the reader, they stand in each of the layers between it and the kernel.
-        for (let start = 0; start < sent.length; start += 20_000) {
-          await new Promise((resolve) => client.write(sent.subarray(start, start + 20_000), resolve));
-          await sleep(20);
-        }
-        plain.resetAndDestroy();
-        await once(plain, 'close');
-        while (served.length === 0) await sleep(1);
-        const [connection] = served as [Connection];
-        const { reader, writer } = connection;
+        const { reader, writer, reset, ended } = await heldBack(reactor, sent);
+        await reset();
         const heard: Buffer[] = [];
         const write = () => writer.transport.closing || writer.write('anybody there?');
         if (writesFirst) write();
@@ -75,13 +90,37 @@ describe('a connection with TLS', () => {
             if (writesOn) write();
           }
         };
-        await expect(readOn()).rejects.toMatchObject({ code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/) });
+        await expect(readOn()).rejects.toMatchObject(RESET);
         expect(Buffer.concat(heard).equals(sent)).toBe(true);
-        server.close();
-        await server.waitClosed();
+        await ended();
       }),
     );
   }
+
+  it(
+    'whose reader holds back is closed after a reset, too',
+    hosted(async (reactor) => {
+      const { writer, reset, ended } = await heldBack(reactor, Buffer.alloc(60_000));
+      await reset();
+      writer.write('anybody there?');
+      await sleep(10);
+      await expect(writer.close()).rejects.toMatchObject(RESET);
+      await ended();
+    }),
+  );
+
+  it(
+    'whose reader holds back is closed by a reset while it is closing',
+    hosted(async (reactor) => {
+      const { writer, reset, ended } = await heldBack(reactor, Buffer.alloc(60_000));
+      writer.write(Buffer.alloc(16 * MEGABYTE));
+      const closed = writer.close();
+      await sleep(10);
+      await reset();
+      await expect(closed).rejects.toMatchObject(RESET);
+      await ended();
+    }),
+  );
 
   it(
     'has a reader and a writer as any, to a server that has them, too',
