@@ -24,9 +24,9 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
     // One waits: the reader says to another what it says to everybody.
     if (this.#resolve !== null) return new ChunkIterator(this.#reader, this.#promises).next();
     return new Promise((resolve, reject) => {
+      this.#promises.begin();
       this.#resolve = resolve;
       this.#reject = reject;
-      this.#promises.begin();
       try {
         this.#reader.readTo(this);
       } catch (error) {

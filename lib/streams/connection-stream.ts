@@ -17,7 +17,7 @@ export interface ConnectionStreamOptions {
   readonly received?: Buffer;
   /** Whether that is all. */
   readonly ended?: boolean;
-  /** Whether what came before an error is read before the error is emitted. */
+  /** Whether what came before an error is emitted as 'data' before it, also where the stream is paused. */
   readonly takesRest?: boolean;
   /** Told that the connection is gone, which may be long before what it brought is read. */
   readonly onLost?: (error: Error | null) => void;
@@ -43,8 +43,8 @@ export class ConnectionStream extends Duplex {
   #unsent: Callback | null = null;
   #closed: (() => void) | null = null;
   #lost = false;
-  // Why it was lost, while there is something to be read before.
-  #held: Error | null = null;
+  // Whether what came before the loss is being delivered.
+  #emptying = false;
   // What is under way in a long write is no silence, though nothing was written anew.
   readonly #idle = new IdleTimer(
     () => this.bytesWritten,
@@ -70,16 +70,6 @@ export class ConnectionStream extends Duplex {
     if (ended) this.#onEnd();
     // Without a reader, too, the end and errors are to be noticed.
     else this.read(0);
-  }
-
-  override read(size?: number): unknown {
-    const data: unknown = super.read(size);
-    const error = this.#held;
-    if (error !== null && this.readableLength === 0) {
-      this.#held = null;
-      this.#end(error);
-    }
-    return data;
   }
 
   override _read(): void {
@@ -222,8 +212,8 @@ export class ConnectionStream extends Duplex {
 
   #send(write: (transport: Transport) => void, callback: Callback): void {
     this.#idle.refresh();
-    if (this.#held !== null) {
-      // It is dropped, and its writer told with everybody else.
+    if (this.#emptying) {
+      // It is dropped, and its writer told of the loss with everybody else.
       this.#unsent = callback;
       return;
     }
@@ -257,14 +247,17 @@ export class ConnectionStream extends Duplex {
     callback?.();
   }
 
+  /** To whoever listens for 'data', though it pauses: what it is to hear of next may be what makes it go on. */
+  #empty(): void {
+    this.#emptying = true;
+    while (this.read() !== null);
+    this.#emptying = false;
+  }
+
   #onLost(error: Error | null): void {
     this.#lost = true;
     this.#onConnectionLost?.(error);
-    if (this.#takesRest && error !== null && this.readableLength > 0) this.#held = error;
-    else this.#end(error);
-  }
-
-  #end(error: Error | null): void {
+    if (this.#takesRest && error !== null) this.#empty();
     const unsent = this.#unsent;
     this.#unsent = null;
     unsent?.(error ?? new StateError('ERR_CLOSED', 'the connection was closed before all was sent'));

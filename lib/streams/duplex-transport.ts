@@ -42,8 +42,10 @@ export class DuplexTransport extends Transport {
     this.stream = stream;
     this.#below = below;
     stream.on('error', (error) => this.fail(error));
-    // Both directions have ended.
-    stream.once('close', () => this.abort());
+    // Both directions have ended. What it has failed by is told otherwise, after what had come.
+    stream.once('close', () => {
+      if (!this.losing) this.abort();
+    });
   }
 
   get socket(): Socket {
@@ -64,7 +66,7 @@ export class DuplexTransport extends Transport {
 
   pauseReading(): void {
     this.#wantsData = false;
-    if (!this.closing) this.stream.pause();
+    this.stream.pause();
   }
 
   resumeReading(): void {
@@ -105,10 +107,8 @@ export class DuplexTransport extends Transport {
     this.stream.uncork();
   }
 
-  /** What still comes is dropped: behind it stands why the stream cannot send what it has, where it cannot. */
   protected override stopReading(): void {
-    this.#wantsData = false;
-    this.stream.resume();
+    this.pauseReading();
   }
 
   /** Drops what the stream has still to send, too. @param error - what `connectionLost` is told. */
@@ -146,7 +146,7 @@ export class DuplexTransport extends Transport {
     this.#below.abort();
   }
 
-  /** The stream keeps what it has, though it is destroyed, for whoever asks. */
+  /** A stream that is destroyed keeps what it has buffered, and gives it to whoever reads. */
   protected override deliverRest(): void {
     while (this.#wants) {
       const data = this.stream.read() as Buffer | null;

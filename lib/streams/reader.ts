@@ -180,7 +180,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     const waiting = this.#waiting;
     if (waiting !== null && this.#attempt === StreamReader.#readAll && this.#chunks.length === 0) {
       // Nothing stands before it: no detour through the buffer.
-      this.#waiting = null;
+      this.#waiting = this.#attempt = null;
       waiting.setResult(copyOf(data));
       return;
     }
@@ -230,14 +230,16 @@ export class StreamReader implements AsyncIterable<Buffer> {
     const attempt = this.#attempt;
     if (waiting === null || attempt === null) return;
     // Nobody's turn meanwhile: what a transport has at hand may come in the moment in which it goes on.
-    this.#waiting = null;
-    if (!settle(this, waiting, attempt)) this.#waiting = waiting;
+    this.#waiting = this.#attempt = null;
+    if (settle(this, waiting, attempt)) return;
+    this.#waiting = waiting;
+    this.#attempt = attempt;
   }
 
   // These two are made once, when they are needed: most readers wait for one read after the other, or are iterated over.
   get #stopWaiting(): () => void {
     this.#onCancel ??= () => {
-      this.#waiting = null;
+      this.#waiting = this.#attempt = null;
       this.waitingChanged();
       this.#pauseAbove();
     };

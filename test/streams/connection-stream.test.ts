@@ -354,24 +354,27 @@ describe('a stream of a connection, destroyed or failing', () => {
   );
 
   it(
-    'that takes the rest emits a reset when all is read, and what was written meanwhile fails with it',
+    'that takes the rest emits all that came before a reset, though it is paused, and then the reset',
     hosted(async (reactor) => {
       const [near, far] = Socket.pair();
       const stream = new ConnectionStream(SocketTransport.start(reactor, near, {}), { takesRest: true });
       const events = recorded(stream);
+      const outcomes: unknown[] = [];
+      stream.on('data', (chunk: Buffer) => {
+        events.push(`data ${chunk}`);
+        // As TLS does, which answers while it decrypts.
+        stream.write('too late', (error) => {
+          outcomes.push((error as NodeJS.ErrnoException | null)?.code);
+        });
+      });
+      stream.pause();
       // Closing a socket that has something unread resets its peer.
       stream.write('never read');
       far.send(Buffer.from('heard'));
       far.close();
-      await until(() => near.closed);
-      expect({ events, destroyed: stream.destroyed }).toEqual({ events: [], destroyed: false });
-      const outcome = new Promise((resolve) => stream.write('too late', resolve));
-      await turn();
-      expect({ events, destroyed: stream.destroyed }).toEqual({ events: [], destroyed: false });
-      expect(String(stream.read())).toBe('heard');
-      expect(await outcome).toMatchObject({ code: 'ECONNRESET' });
       await until(() => events.includes('close'));
-      expect(events).toEqual(['error ECONNRESET', 'close']);
+      expect(events).toEqual(['data heard', 'error ECONNRESET', 'close']);
+      expect(outcomes).toEqual(['ECONNRESET']);
     }),
   );
 

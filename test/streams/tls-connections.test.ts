@@ -66,6 +66,17 @@ async function heldBack(reactor: Reactor, sent: Buffer) {
   return { ...connection, reset, ended };
 }
 
+/** Sends to an echo server until nothing moves any more, and reads nothing. @returns what resets the connection. */
+async function flood(port: number): Promise<() => void> {
+  const plain = connectPlain(port, '127.0.0.1');
+  const client = connect({ socket: plain, host: '127.0.0.1', ...tls }).on('error', () => {});
+  await once(client, 'secureConnect');
+  client.pause();
+  client.write(Buffer.alloc(24 * MEGABYTE));
+  for (let before = -1; before < plain.bytesWritten; await sleep(100)) before = plain.bytesWritten;
+  return () => plain.resetAndDestroy();
+}
+
 const RESET = { code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/) };
 
 describe('a connection with TLS', () => {
@@ -96,6 +107,41 @@ describe('a connection with TLS', () => {
       }),
     );
   }
+
+  it(
+    'tells a handler that waits to write, and holds back what it reads meanwhile, of a reset',
+    hosted(async (reactor) => {
+      let failed: (error: unknown) => void = () => {};
+      const failure = new Promise((resolve) => {
+        failed = resolve;
+      });
+      const serve = (connection: Connection) => echo(connection).catch(failed);
+      const server = await startServer(serve, anywhere, { reactor, tls: identity, limit: 1000 });
+      const reset = await flood(portOfServer(server));
+      reset();
+      expect(await failure).toMatchObject(RESET);
+      server.close();
+      await server.waitClosed();
+    }),
+  );
+
+  it(
+    'tells a protocol that reads no more while it is to pause writing of a reset',
+    hosted(async (reactor) => {
+      const protocol = new TlsRecorder({
+        dataReceived: (data) => protocol.transport?.write(data),
+        pauseWriting: () => protocol.transport?.pauseReading(),
+        resumeWriting: () => protocol.transport?.resumeReading(),
+      });
+      const server = await createServer(() => protocol, anywhere, { reactor, tls: identity });
+      const reset = await flood(portOfServer(server));
+      reset();
+      await protocol.lost;
+      expect(protocol.events).toEqual(['made', expect.stringMatching(/^lost (ECONNRESET|EPIPE)$/)]);
+      server.close();
+      await server.waitClosed();
+    }),
+  );
 
   it(
     'whose reader holds back is closed after a reset, too',
