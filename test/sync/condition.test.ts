@@ -368,8 +368,11 @@ describe('whoever waits for a condition and is cancelled', () => {
       const lock = new Lock();
       const condition = new Condition(lock);
       const notes: unknown[] = [];
+      const first = yield* value(lock.acquire());
       const task = noting(condition, lock, notes, () => waitFor(condition.wait(), 5));
       yield* turns(5);
+      // Behind the task, so that it is ours in the moment in which the task begins to wait, and not after its time.
+      first.release();
       const release = yield* value(lock.acquire());
       yield sleep(20);
       expect(notes).toEqual([]);
