@@ -232,12 +232,13 @@ describe('asCompleted()', () => {
       before.setResult('before');
       const [first] = asCompleted([before], { timeout: 0 });
       expect(yield first).toBe('before');
-      const [second] = asCompleted([during], { timeout: 1 });
+      // Due first, it lasts beyond the time.
       reactor.callLater(0, () => {
         const end = reactor.time() + 3;
         while (reactor.time() < end);
         during.setResult('during');
       });
+      const [second] = asCompleted([during], { timeout: 1 });
       expect(yield second).toBe('during');
     });
   });
