@@ -16,7 +16,6 @@ export class DuplexTransport extends Transport {
   readonly #below: Transport;
   readonly #context = new AsyncResource('iomux.DuplexTransport');
   #unsent = 0;
-  #wantsData = true;
   #aborted = false;
 
   /**
@@ -65,13 +64,13 @@ export class DuplexTransport extends Transport {
   }
 
   pauseReading(): void {
-    this.#wantsData = false;
+    this.wantsData = false;
     this.stream.pause();
   }
 
   resumeReading(): void {
     if (this.closing) return;
-    this.#wantsData = true;
+    this.wantsData = true;
     this.stream.resume();
   }
 
@@ -164,10 +163,9 @@ export class DuplexTransport extends Transport {
     this.stream.once('end', () => this.deliverEnd());
   }
 
-  /** Whether the protocol is to have data: when the connection has failed, what had come before. */
+  /** Whether the protocol is to have data. */
   get #wants(): boolean {
-    if (this.state === 'failed') return this.#wantsData || this.protocol.takesRest === true;
-    return this.#wantsData && this.state === 'open';
+    return this.state === 'open' ? this.wantsData : this.wantsRest;
   }
 
   #onData(data: Buffer): void {

@@ -11,15 +11,10 @@ export class OutputReader extends StreamReader {
     this.#transport = transport;
   }
 
-  override feed(data: Uint8Array): void {
-    super.feed(data);
-    this.waitingChanged();
-  }
-
   /** The program has ended; another one may have inherited the output. */
   programExited(): void {
     this.#exited = true;
-    this.waitingChanged();
+    this.#update();
   }
 
   /** Reads no more; what was received can be read still. */
@@ -28,7 +23,10 @@ export class OutputReader extends StreamReader {
   }
 
   protected override waitingChanged(): void {
-    if (!this.#exited) return;
+    if (this.#exited) this.#update();
+  }
+
+  #update(): void {
     if (this.waiting) this.#transport.ref();
     else this.#transport.unref();
   }

@@ -182,6 +182,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
       // Nothing stands before it: no detour through the buffer.
       this.#waiting = this.#attempt = null;
       waiting.setResult(copyOf(data));
+      this.waitingChanged();
       return;
     }
     this.#chunks.append(data);
@@ -203,7 +204,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return this.#waiting !== null;
   }
 
-  /** A read begins to wait, or was cancelled. */
+  /** A read has begun, or ceased, to wait. */
   protected waitingChanged(): void {}
 
   /** Tries, and waits where it must. @param onReturn - gets back what nobody came to fetch. */
@@ -231,7 +232,10 @@ export class StreamReader implements AsyncIterable<Buffer> {
     if (waiting === null || attempt === null) return;
     // Nobody's turn meanwhile: what a transport has at hand may come in the moment in which it goes on.
     this.#waiting = this.#attempt = null;
-    if (settle(this, waiting, attempt)) return;
+    if (settle(this, waiting, attempt)) {
+      this.waitingChanged();
+      return;
+    }
     this.#waiting = waiting;
     this.#attempt = attempt;
   }

@@ -22,8 +22,7 @@ export class SocketTransport extends Transport implements WatcherKind {
   readonly #watcher: FileWatcher;
   // Most connections never have to wait for the kernel.
   #queue: WriteQueue | null = null;
-  // Whether the protocol wants data, and whether there may be more.
-  #wantsData = true;
+  // Whether the peer has said that there is no more.
   #atEnd = false;
   #interest = EVENT_READ;
   #localAddress: Address | null = null;
@@ -68,13 +67,13 @@ export class SocketTransport extends Transport implements WatcherKind {
   }
 
   pauseReading(): void {
-    this.#wantsData = false;
+    this.wantsData = false;
     this.#wait();
   }
 
   resumeReading(): void {
     if (this.closing) return;
-    this.#wantsData = true;
+    this.wantsData = true;
     this.#wait();
   }
 
@@ -125,7 +124,7 @@ export class SocketTransport extends Transport implements WatcherKind {
   }
 
   protected override stopReading(): void {
-    this.#wantsData = false;
+    this.wantsData = false;
     this.#wait();
   }
 
@@ -149,15 +148,10 @@ export class SocketTransport extends Transport implements WatcherKind {
   /** The peer may have sent something before it went: a server's answer to a request that it did not want whole. */
   protected override deliverRest(): void {
     const before = this.received;
-    while (this.#wantsRest) {
+    while (this.wantsRest) {
       if (this.#atEnd || this.socket.closed || !this.#receive(true)) return;
       if (this.received - before >= MOST_REST) return;
     }
-  }
-
-  /** The protocol may have ended the connection, or want to wait. */
-  get #wantsRest(): boolean {
-    return this.state === 'failed' && (this.#wantsData || this.protocol.takesRest === true);
   }
 
   protected override inContext(action: () => void): void {
@@ -174,7 +168,7 @@ export class SocketTransport extends Transport implements WatcherKind {
     if ((events & EVENT_WRITE) !== 0 && this.writeBufferSize > 0) this.#flush();
     if ((events & EVENT_READ) === 0) return;
     for (let reads = 0; reads < READS_PER_TURN; reads++) {
-      if (!this.#wantsData || this.#atEnd || this.losing || !this.#receive()) return;
+      if (!this.wantsData || this.#atEnd || this.losing || !this.#receive()) return;
     }
   }
 
@@ -198,7 +192,7 @@ export class SocketTransport extends Transport implements WatcherKind {
     const { protocol } = this;
     const lent = protocol.getBuffer === undefined ? null : this.lend(this.#buffer.memory.length);
     // It may have ended the connection, or want to wait.
-    if (lent === undefined || !(rest ? this.#wantsRest : this.#wantsData) || this.socket.closed) return false;
+    if (lent === undefined || !(rest ? this.wantsRest : this.wantsData) || this.socket.closed) return false;
     const buffer = lent ?? this.#buffer.memory;
     let length: number;
     try {
@@ -289,7 +283,7 @@ export class SocketTransport extends Transport implements WatcherKind {
   #wait(): void {
     if (this.losing) return;
     const interest =
-      (this.#wantsData && !this.#atEnd ? EVENT_READ : 0) | (this.writeBufferSize > 0 ? EVENT_WRITE : 0);
+      (this.wantsData && !this.#atEnd ? EVENT_READ : 0) | (this.writeBufferSize > 0 ? EVENT_WRITE : 0);
     if (interest === this.#interest || !this.#watcher.active) return;
     if (interest === 0) {
       this.#watcher.pause();

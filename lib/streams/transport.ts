@@ -39,6 +39,8 @@ export abstract class Transport {
   protected state: 'open' | 'closing' | 'failed' | 'lost' = 'open';
   /** Whether nothing may be written any more, because the peer was, or will be, told so. */
   protected ended = false;
+  /** Whether the protocol did not ask to wait. */
+  protected wantsData = true;
   protected received = 0;
   protected sent = 0;
   readonly #owner: TransportOwner | null;
@@ -280,6 +282,11 @@ export abstract class Transport {
       this.fatal(error, 'getBuffer');
       return undefined;
     }
+  }
+
+  /** Whether what had come before the connection failed is to be delivered: its protocol may end it, or want to wait. */
+  protected get wantsRest(): boolean {
+    return this.state === 'failed' && (this.wantsData || this.protocol.takesRest === true);
   }
 
   /** Whether connectionLost is to be called, or was. */
