@@ -22,6 +22,8 @@ export interface FileOwner {
   live(more: number): void;
 }
 
+const NONE: readonly FileWatcher[] = [];
+
 export class WatchedFile {
   /** What the selector was told; 0: it does not know the file. */
   registered = 0;
@@ -33,8 +35,9 @@ export class WatchedFile {
   superseded = false;
   // Known from the mode; asked for with each event.
   readonly oneshot: boolean;
-  // Replaced and never changed: whoever walks it may be called by what changes it.
-  #watchers: readonly FileWatcher[] = [];
+  // Most have one, which needs no array.
+  #only: FileWatcher | null = null;
+  #several: readonly FileWatcher[] = NONE;
 
   constructor(
     readonly file: FileLike,
@@ -47,7 +50,7 @@ export class WatchedFile {
   }
 
   get empty(): boolean {
-    return this.#watchers.length === 0;
+    return this.#only === null && this.#several.length === 0;
   }
 
   /** Whether another could share its registration. */
@@ -70,8 +73,7 @@ export class WatchedFile {
   /** Adds a watcher, in place of another. */
   add(watcher: FileWatcher, replaced?: FileWatcher): void {
     const others = this.#watchers.filter((other) => other !== replaced);
-    // Most have one, for which a spread would make room for seventeen.
-    this.#watchers = others.length === 0 ? [watcher] : [...others, watcher];
+    this.#watchers = [...others, watcher];
     if (replaced !== undefined) this.#retire(replaced);
     this.owner.live(1);
     this.owner.changed(this);
@@ -116,16 +118,12 @@ export class WatchedFile {
 
   /** Tells whom it concerns. @returns whether that was anybody. */
   deliver(events: number, batch: number): boolean {
-    const watchers = this.#watchers;
-    if (this.oneshot) {
-      this.muted = true;
-      const told = this.#deliverEach(watchers, events, batch);
-      if (this.wanted !== 0) this.owner.changed(this);
-      return told;
-    }
-    const only = watchers[0];
-    if (watchers.length > 1 || only === undefined) return this.#deliverEach(watchers, events, batch);
-    return this.deliverTo(only, events, batch);
+    if (this.#only !== null && !this.oneshot) return this.deliverTo(this.#only, events, batch);
+    if (this.oneshot) this.muted = true;
+    let told = false;
+    for (const watcher of this.#watchers) if (this.deliverTo(watcher, events, batch)) told = true;
+    if (this.oneshot && this.wanted !== 0) this.owner.changed(this);
+    return told;
   }
 
   deliverTo(watcher: FileWatcher, events: number, batch: number): boolean {
@@ -170,10 +168,15 @@ export class WatchedFile {
     }
   }
 
-  #deliverEach(watchers: readonly FileWatcher[], events: number, batch: number): boolean {
-    let told = false;
-    for (const watcher of watchers) if (this.deliverTo(watcher, events, batch)) told = true;
-    return told;
+  /** Never changed, but replaced: whoever walks it may be called by what changes it. */
+  get #watchers(): readonly FileWatcher[] {
+    return this.#only === null ? this.#several : [this.#only];
+  }
+
+  set #watchers(watchers: readonly FileWatcher[]) {
+    const [first = null, ...more] = watchers;
+    this.#only = more.length === 0 ? first : null;
+    this.#several = more.length === 0 ? NONE : watchers;
   }
 
   #report(error: unknown): void {

@@ -15,6 +15,7 @@ import {
   type SystemErrorDetails,
 } from '../native/errors.js';
 import { native } from '../native/load.js';
+import { recall, remember } from './recent-addresses.js';
 
 /**
  * Where a socket is, or its peer.
@@ -36,7 +37,7 @@ export type Address =
     }
   | { readonly path: string | Uint8Array };
 
-/** The bytes of one name: a sockaddr and its length, in a form only the addon reads. */
+/** The bytes of one name: its length and a sockaddr, which is the business of the addon (and of recent-addresses.ts). */
 export const NAME_SIZE = native.nameSize();
 /** As long as a Unix path may be: `sizeof sun_path`. */
 const MOST_PATH_BYTES = process.platform === 'linux' ? 108 : 104;
@@ -75,10 +76,16 @@ export function encode(address: Address, family: number, into: Uint8Array = scra
 
 /** The address in slot `index` of `from`; `null` where there is none. */
 export function decode(from: Uint8Array = scratch, index = 0): Address | null {
+  const start = index * NAME_SIZE;
+  const known = recall(from, start);
+  if (known !== undefined) return known;
   const decoded = native.decodeName(from, index);
   if (decoded === null) return null;
   const address: Address = Object.freeze('path' in decoded ? { path: text(decoded.path) } : decoded);
-  names.set(address, from.slice(index * NAME_SIZE, (index + 1) * NAME_SIZE));
+  const name = from.slice(start, start + NAME_SIZE);
+  names.set(address, name);
+  // The path of a Unix socket may be a Buffer, which nothing freezes.
+  if (!('path' in address)) remember(address, name);
   return address;
 }
 

@@ -117,10 +117,11 @@ describeReactors((setting, open) => {
           reactor.watch(near, EVENT_WRITE, (_events, watcher) => {
             writable++;
             watcher.close();
+            reactor.callLater(5, () => reactor.stop());
           }),
         );
       });
-      await runFor(reactor, setting, 50);
+      await runToStop(reactor, setting);
       expect(writable).toBe(1);
     });
 
@@ -134,9 +135,10 @@ describeReactors((setting, open) => {
         reactor.watch(near, EVENT_WRITE, (_events, watcher) => {
           writable++;
           watcher.close();
+          reactor.callLater(5, () => reactor.stop());
         });
       });
-      await runFor(reactor, setting, 50);
+      await runToStop(reactor, setting);
       expect(writable).toBe(1);
     });
 
