@@ -1,75 +1,94 @@
 /** Many connections: what a message costs a server that is never idle. */
-import { selectorBackends } from '../../dist/lib/index.js';
-import { twoDigits } from '../support/figures.mjs';
-import {
-  C_LOOP,
-  cRival,
-  dispatchRival,
-  measureServers,
-  NODE_NET,
-  netAwaitRival,
-  netRival,
-  protocolRival,
-  serversTable,
-  serverVerdicts,
-  streamsRival,
-  uvloopRival,
-  watchersRival,
-} from './servers.mjs';
+import { serverNames } from '../support/echo-servers.mjs';
+import { measureServers } from './servers.mjs';
 
-const CPU = 'cpuMicrosecondsPerMessage';
+/** @typedef {import('../support/echo-servers.mjs').ServerName} ServerName */
+
 /** poll and select look at every descriptor in every wait: with many, that is all they do. */
 const FEW_CONNECTIONS = 100;
-
-/** @type {readonly import('./servers.mjs').Target[]} */
-const TARGETS = [
-  { ours: 'dispatch, epoll', rival: C_LOOP, ratio: 1.05 },
-  { ours: 'dispatch, epoll', rival: NODE_NET, ratio: 0.75 },
-  { ours: 'watchers, blocking', rival: C_LOOP, ratio: 1.07 },
-  { ours: 'watchers, blocking', rival: NODE_NET, ratio: 0.76 },
-  { ours: 'watchers, hosted', rival: C_LOOP, ratio: 1.1 },
-  { ours: 'watchers, hosted', rival: NODE_NET, ratio: 0.78 },
-  { ours: 'protocol, hosted', rival: C_LOOP, ratio: 1.15 },
-  { ours: 'protocol, hosted', rival: NODE_NET, ratio: 0.82 },
-  { ours: 'protocol, hosted', rival: 'uvloop, protocol', ratio: 1 },
-  { ours: 'streams, hosted', rival: C_LOOP, ratio: 1.3 },
-  { ours: 'streams, hosted', rival: NODE_NET, ratio: 0.92 },
-  { ours: 'streams, hosted', rival: 'uvloop, streams', ratio: 1 },
+/** @type {ServerName[]} */
+const LOOKING_AT_ALL = ['dispatch, poll', 'dispatch, select'];
+/** What the targets are about. @type {ServerName[]} */
+const TARGETED = [
+  'epoll in C',
+  'dispatch, epoll',
+  'watchers, blocking',
+  'watchers, hosted',
+  'protocol, hosted',
+  'streams, hosted',
+  'node:net',
+  'node:net, for await',
+  'uvloop, protocol',
+  'uvloop, streams',
 ];
 
-/**
- * @param {import('./servers.mjs').Load} load
- * @param {readonly string[] | undefined} chosen - the backends that are asked for.
- */
-export function echoRivals({ connections }, chosen) {
-  const backends = chosen ?? (connections <= FEW_CONNECTIONS ? selectorBackends() : ['epoll']);
-  return [
-    cRival,
-    ...backends.map(dispatchRival),
-    watchersRival('blocking'),
-    watchersRival('hosted'),
-    protocolRival,
-    streamsRival,
-    netRival,
-    netAwaitRival,
-    uvloopRival('protocol'),
-    uvloopRival('streams'),
-  ];
-}
+/** The first of a pass also warms up the servers: `warmUp` seconds, in which V8 compiles them. */
+const MAIN = { connections: 64, size: 1024 };
+const OTHERS = [
+  { connections: 1, size: 1024 },
+  { connections: 10, size: 1024 },
+  { connections: 1000, size: 1024 },
+  { connections: 64, size: 64 },
+  { connections: 64, size: 10 * 1024 },
+  { connections: 64, size: 100 * 1024 },
+];
+const PASSES = {
+  full: {
+    names: serverNames,
+    seconds: 0.15,
+    loads: [
+      { ...MAIN, rounds: 31, warmUp: 2 },
+      ...OTHERS.map((load) => ({ ...load, rounds: 7, warmUp: 0.3 })),
+    ],
+  },
+  quick: { names: TARGETED, seconds: 0.12, loads: [{ ...MAIN, rounds: 21, warmUp: 1 }] },
+  moment: {
+    names: serverNames,
+    seconds: 0.03,
+    loads: [{ connections: 2, size: 64, rounds: 1, warmUp: 0.02 }],
+  },
+};
 
-/**
- * @param {readonly import('./servers.mjs').Rival[]} rivals
- * @param {import('./servers.mjs').Load} load
- * @param {import('../support/attempts.mjs').Attempts} attempts
- */
-export async function measureEcho(rivals, load, attempts) {
-  const samples = await measureServers(rivals, load, attempts);
-  const rows = serversTable(rivals, samples, attempts, [
-    [CPU, 'CPU µs/message', twoDigits],
-    ['messagesPerSecond', 'messages/s', (value) => Math.round(value).toLocaleString('en')],
-    ['p50', 'p50 µs', (value) => Math.round(value).toString()],
-    ['p99', 'p99 µs', (value) => Math.round(value).toString()],
-  ]);
-  const title = `Echo, median of ${load.rounds} rounds (min – max)`;
-  return { samples, text: `${title}\n\n${rows}\n\n${serverVerdicts(TARGETS, samples, attempts, CPU)}` };
+const NOTE = [
+  'CPU time is user and system time of the server process, divided by the messages that it echoed.',
+  'Each connection has one message on its way, and every byte that came back was compared with what was sent.',
+  'Half of the round trips took no longer than p50, all but a hundredth no longer than p99.',
+].join(' ');
+/** @type {import('../support/results.mjs').Figure[]} */
+const FIGURES = [
+  { key: 'cpuMicrosecondsPerMessage', title: 'CPU µs/message', beside: ['epoll in C', 'node:net'] },
+  { key: 'messagesPerSecond', title: 'messages/s', digits: 0 },
+  { key: 'p50', title: 'p50 µs', digits: 0 },
+  { key: 'p99', title: 'p99 µs', digits: 0 },
+];
+
+/** @type {import('../support/cell.mjs').Cell} */
+export const echo = {
+  name: 'echo',
+  async measure({ pass, cores }) {
+    const { names, seconds, loads } = PASSES[pass];
+    const measured = loads.map(({ connections, size, rounds, warmUp }) => ({
+      id: `echo, ${connections} × ${sizeText(size)}`,
+      names: names.filter((name) => connections <= FEW_CONNECTIONS || !LOOKING_AT_ALL.includes(name)),
+      connections,
+      size,
+      rounds,
+      seconds,
+      warmUp,
+    }));
+    const rows = await measureServers(measured, cores);
+    return measured.map(({ id, connections, size, rounds }, index) => ({
+      id,
+      title: `Echo: ${connections.toLocaleString('en')} ${connections === 1 ? 'connection' : 'connections'}, messages of ${sizeText(size)}`,
+      note: NOTE,
+      figures: FIGURES,
+      rows: rows[index] ?? [],
+      setting: { connections, size, rounds, seconds },
+    }));
+  },
+};
+
+/** @param {number} size */
+function sizeText(size) {
+  return size < 1024 ? `${size} B` : `${size / 1024} KiB`;
 }

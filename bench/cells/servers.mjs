@@ -1,196 +1,80 @@
-/** Echo servers under one load: each a process of its own, taking short turns with its rivals. */
-import { fileURLToPath } from 'node:url';
-import { C_SERVER, LOAD } from '../support/baseline.mjs';
-import { notMeasured, shown, twoDigits, verdict } from '../support/figures.mjs';
+/** Echo servers under the same loads: each a process of its own, taking short turns with its rivals. */
+import { echoServer } from '../support/echo-servers.mjs';
+import { nativeProgram } from '../support/native.mjs';
 import { measure, startServer } from '../support/programs.mjs';
-import { uvloopCommand } from '../support/python.mjs';
-import { ratioOf, spreadOf } from '../support/statistics.mjs';
-import { table } from '../support/table.mjs';
+import { inRounds } from '../support/rounds.mjs';
 
-/**
- * @typedef {object} Rival
- * @property {string} name
- * @property {string[] | null} command - `null`: it is not installed.
- * @property {string} [install] - how it would be.
- */
-/** @typedef {Record<string, number>} Sample - one line of bench/baseline/echo-load.c. */
-/** @typedef {Map<string, Sample[]>} Samples - by name, a sample for each round. */
+/** @typedef {import('../support/echo-servers.mjs').ServerName} ServerName */
+/** @typedef {import('../support/programs.mjs').Server} Server */
+/** @typedef {import('../support/results.mjs').Row} Row */
+/** @typedef {[number, number] | null} Cores */
 /**
  * @typedef {object} Load
- * @property {string} title - for the progress.
+ * @property {string} id - of the group, for the progress.
+ * @property {readonly ServerName[]} names - who takes part.
  * @property {number} connections
  * @property {number} size - bytes of a message.
- * @property {number} seconds - that a turn is measured.
- * @property {number} warmup - seconds that the first turn runs before.
  * @property {number} rounds
- * @property {[number, number] | null} cores - one for the server, one for the load.
+ * @property {number} seconds - that a turn is measured.
+ * @property {number} warmUp - seconds that the first turn, which leaves no sample, runs before.
+ * @property {boolean} [quantiles] - of the latencies, many.
  */
-/**
- * @typedef {object} Target
- * @property {string} ours
- * @property {string} rival
- * @property {number} ratio - at most so many times the rival's.
- */
-/** @typedef {import('../support/attempts.mjs').Attempts} Attempts */
 
-export const C_LOOP = 'C loop';
-export const NODE_NET = 'node:net';
-const SETTLE_SECONDS = 0.05;
+/** New connections settle for so long, seconds: V8 has compiled the server in the first turn, and it still runs. */
+const SETTLE = 0.05;
 
 /**
- * @param {string} script - in bench/servers.
- * @param {string[]} args
- */
-function serverOf(script, args = []) {
-  return [process.execPath, fileURLToPath(new URL(`../servers/${script}`, import.meta.url)), ...args];
-}
-
-/** @type {(backend: string) => Rival} */
-export const dispatchRival = (backend) => ({
-  name: `dispatch, ${backend}`,
-  command: serverOf('dispatch.mjs', ['--backend', backend]),
-});
-
-/** @type {(mode: string) => Rival} */
-export const watchersRival = (mode) => ({
-  name: `watchers, ${mode}`,
-  command: serverOf('watchers.mjs', ['--backend', 'epoll', '--mode', mode]),
-});
-
-/** @type {Rival} */
-export const protocolRival = { name: 'protocol, hosted', command: serverOf('protocol.mjs') };
-
-/** @type {Rival} */
-export const streamsRival = { name: 'streams, hosted', command: serverOf('streams.mjs') };
-
-/** @type {(layer: 'protocol' | 'streams') => Rival} */
-export const uvloopRival = (layer) => ({
-  name: `uvloop, ${layer}`,
-  command: uvloopCommand(layer),
-  install: 'python3-uvloop of Debian',
-});
-
-/** @type {Rival} */
-export const cRival = { name: C_LOOP, command: [C_SERVER] };
-
-/** @type {Rival} */
-export const netRival = { name: NODE_NET, command: serverOf('net.mjs') };
-
-/** @type {Rival} */
-export const netAwaitRival = { name: `${NODE_NET}, for await`, command: serverOf('net-await.mjs') };
-
-/**
- * The rivals in turn, round by round. The servers live through all rounds, so V8 has compiled them in the first, which
- * leaves no sample; the later ones only let new connections settle. A server whose turn it is not waits, and costs the
- * others nothing.
+ * The servers live through all loads and rounds; one whose turn it is not waits, and costs the others nothing.
  *
- * @param {readonly Rival[]} rivals
- * @param {Load} load
- * @param {Attempts} attempts
- * @returns {Promise<Samples>}
+ * @param {readonly Load[]} loads
+ * @param {Cores} cores - one for the servers, one for the load.
+ * @returns {Promise<Row[][]>} the rows of each load.
  */
-export async function measureServers(rivals, load, attempts) {
-  const { title, rounds, warmup, cores } = load;
-  /** @type {Samples} */
-  const samples = new Map();
-  /** @type {Map<string, import('../support/programs.mjs').Server>} */
-  const servers = new Map();
+export async function measureServers(loads, cores) {
+  const names = [...new Set(loads.flatMap((load) => load.names))];
+  const servers = new Map(names.map((name) => [name, started(echoServer(name), cores?.[0])]));
   try {
-    for (const { name, command, install } of rivals) {
-      samples.set(name, []);
-      if (command === null) {
-        attempts.failures.set(name, `not installed: ${install}`);
-        continue;
-      }
-      const server = await attempts.attempt(name, () => startServer(command, cores?.[0]));
-      if (server !== undefined) servers.set(name, server);
+    /** @type {Row[][]} */
+    const rows = [];
+    for (const load of loads) {
+      const contenders = load.names.map((name) => {
+        const { missing, running } = /** @type {ReturnType<typeof started>} */ (servers.get(name));
+        /** @param {number} round */
+        const turn = async (round) => turnOf(await running, load, round === 0, cores?.[1]);
+        return { name, missing, turn };
+      });
+      rows.push(await inRounds(load.id, contenders, load.rounds));
     }
-    for (let round = 0; round <= rounds; round++) {
-      for (const [name, server] of servers) {
-        const settle = round === 0 ? warmup : SETTLE_SECONDS;
-        const sample = await attempts.attempt(name, () => turnOf(server, load, settle));
-        if (sample === undefined) continue;
-        const cpu = `${twoDigits(sample['cpuMicrosecondsPerMessage'] ?? Number.NaN)} µs of CPU per message`;
-        console.error(`${title} ${round === 0 ? 'warm-up' : `round ${round}/${rounds}`}: ${name}: ${cpu}`);
-        if (round > 0) samples.get(name)?.push(sample);
-      }
-    }
+    return rows;
   } finally {
-    await Promise.all([...servers.values()].map((server) => server.stop()));
+    const ended = [...servers.values()].map(async ({ running }) => (await running)?.stop());
+    await Promise.allSettled(ended);
   }
-  return samples;
 }
 
 /**
- * @param {import('../support/programs.mjs').Server} server
+ * @param {import('../support/echo-servers.mjs').EchoServer} server
+ * @param {number | undefined} core
+ */
+function started({ command, missing }, core) {
+  if (missing !== undefined) return { missing, running: Promise.resolve(undefined) };
+  const running = startServer(command, core);
+  // Said when it takes its turn.
+  running.catch(() => {});
+  return { missing, running };
+}
+
+/**
+ * @param {Server | undefined} server
  * @param {Load} load
- * @param {number} settle - seconds that are not measured.
- * @returns {Promise<Sample>}
+ * @param {boolean} first
+ * @param {number | undefined} core
  */
-function turnOf({ port, pid }, { connections, size, seconds, cores }, settle) {
-  const command = [LOAD, '--port', `${port}`, '--server-pid', `${pid}`];
-  command.push('--connections', `${connections}`, '--size', `${size}`);
-  command.push('--warmup', `${settle}`, '--seconds', `${seconds}`);
-  return measure(command, cores?.[1], settle + seconds);
-}
-
-/**
- * What one figure of a sample was in each round.
- *
- * @param {Samples} samples
- * @param {string} name
- * @param {string} figure
- */
-export function columnOf(samples, name, figure) {
-  return (samples.get(name) ?? []).map((sample) => sample[figure] ?? Number.NaN);
-}
-
-/**
- * A row for each server: medians of some figures, and of the first its ratio to the rivals that set the measure.
- *
- * @param {readonly Rival[]} rivals
- * @param {Samples} samples
- * @param {Attempts} attempts
- * @param {readonly (readonly [figure: string, title: string, shown: (value: number) => string])[]} figures
- */
-export function serversTable(rivals, samples, { failures }, figures) {
-  const [first, ...others] = figures.map(([figure, title, show]) => ({
-    figure,
-    title,
-    /** @param {string} name */
-    median: (name) => show(spreadOf(columnOf(samples, name, figure)).median),
-  }));
-  if (first === undefined) throw new TypeError('a table has one figure at least');
-  const measures = [C_LOOP, NODE_NET];
-  const rows = rivals.map(({ name }) => {
-    const failure = failures.get(name);
-    if (failure !== undefined) return [name, failure];
-    const ratios = measures.map((rival) => {
-      if (failures.has(rival)) return '–';
-      if (name === rival) return '1';
-      return shown(ratioOf(columnOf(samples, name, first.figure), columnOf(samples, rival, first.figure)));
-    });
-    return [name, first.median(name), ...ratios, ...others.map(({ median }) => median(name))];
-  });
-  const titles = others.map(({ title }) => title);
-  return table(['server', first.title, ...measures.map((rival) => `÷ ${rival}`), ...titles], rows);
-}
-
-/**
- * What is promised of one figure, and whether it was kept.
- *
- * @param {readonly Target[]} targets
- * @param {Samples} samples
- * @param {Attempts} attempts
- * @param {string} figure
- */
-export function serverVerdicts(targets, samples, { failures }, figure) {
-  return targets
-    .map(({ ours, rival, ratio }) => {
-      const target = `${ours} ≤ ${ratio} × ${rival}`;
-      if ([ours, rival].some((name) => !samples.has(name) || failures.has(name))) return notMeasured(target);
-      const { median } = ratioOf(columnOf(samples, ours, figure), columnOf(samples, rival, figure));
-      return verdict(target, median, ratio);
-    })
-    .join('\n');
+function turnOf(server, { connections, size, seconds, warmUp, quantiles = false }, first, core) {
+  const { path, missing } = nativeProgram('echo-load');
+  if (server === undefined || missing !== undefined) throw new Error(`there is no load: ${missing}`);
+  const settle = first ? warmUp : SETTLE;
+  const args = ['--port', server.port, '--server-pid', server.pid, '--connections', connections];
+  args.push('--size', size, '--warmup', settle, '--seconds', seconds, ...(quantiles ? ['--quantiles'] : []));
+  return measure([path, ...args.map(String)], core, settle + seconds);
 }

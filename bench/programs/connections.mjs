@@ -25,7 +25,10 @@ for (let opened = 0; opened < count; opened += AT_ONCE) {
     batch.map(async (socket) => {
       await reactor.sockConnect(socket, { address: '127.0.0.1', port });
       await reactor.sockSendAll(socket, Buffer.from('x'));
-      await reactor.sockRecv(socket, Buffer.alloc(1));
+      const answer = Buffer.alloc(2);
+      const received = await reactor.sockRecv(socket, answer);
+      if (received !== 1 || answer[0] !== 0x78)
+        throw new Error(`not the byte that was sent: ${received} bytes`);
     }),
   );
   sockets.push(...batch);

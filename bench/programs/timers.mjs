@@ -1,26 +1,30 @@
 /**
  * What a crowd of timers costs: all are set, half of them cancelled, the rest fire.
  *
- *   node bench/programs/timers.mjs --by setTimeout|hosted|blocking [--count 1000000]
+ *   node bench/programs/timers.mjs --by setTimeout|hosted|blocking [--count 1000000] [--longest 1000]
  *
  * Prints one line of JSON: `milliseconds` of CPU time, user and system, from before the first was set until the last
- * had fired. The delays are spread over 1 to 1000 whole milliseconds, for the sake of setTimeout, which knows no other;
- * they are the same in each run.
+ * had fired. The delays are spread over whole milliseconds from 1 to the longest, for the sake of setTimeout, which knows no
+ * other; they are the same in each run.
  */
 import { parseArgs } from 'node:util';
 import { Reactor } from '../../dist/lib/index.js';
 
 const { values } = parseArgs({
-  options: { by: { type: 'string', default: 'hosted' }, count: { type: 'string', default: '1000000' } },
+  options: {
+    by: { type: 'string', default: 'hosted' },
+    count: { type: 'string', default: '1000000' },
+    longest: { type: 'string', default: '1000' },
+  },
 });
 const count = Number(values.count);
-const LONGEST = 1000;
+const longest = Number(values.longest);
 
 let seed = 1;
 /** The next of the delays that every run has: a linear congruence, of which the upper bits are used. */
 function nextDelay() {
   seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
-  return 1 + Math.floor((seed / 0x80000000) * LONGEST);
+  return 1 + Math.floor((seed / 0x80000000) * longest);
 }
 
 /**

@@ -7,7 +7,8 @@
  * the owner has seen its count: had the last wake of a burst been lost, both would wait for each other, and the owner's
  * wait would end by its limit. With `--counted` the workers ring a socket in place of the selector's own bell, so that
  * no ring goes uncounted, and nothing else that the process writes is counted. Prints one line of JSON: `wakes`, the
- * `waits` of the owner, the `rings` (system calls of those who wake; null: not counted), and `milliseconds`.
+ * `waits` of the owner, `milliseconds`, and where they are counted the `rings` (system calls of those who wake) and how
+ * many there were `ringsBeyondWaits`.
  */
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
@@ -77,4 +78,5 @@ for (let done = 0; done < workers; ) {
 const milliseconds = performance.now() - start;
 const waits = selector.stats.waits - waitsBefore;
 count();
-console.log(JSON.stringify({ wakes: workers * wakes, waits, rings: counted ? rings : null, milliseconds }));
+const ringing = counted ? { rings, ringsBeyondWaits: rings - waits } : {};
+console.log(JSON.stringify({ wakes: workers * wakes, waits, milliseconds, ...ringing }));

@@ -3,7 +3,7 @@
  *
  *   node bench/servers/dispatch.mjs [--backend epoll|poll|select|kqueue]
  *
- * It makes the system calls that bench/baseline/echo-server.c makes, in the same order. The loop never returns to
+ * It makes the system calls that bench/rivals/epoll-echo.c makes, in the same order. The loop never returns to
  * Node's, so no JavaScript handles a signal: SIGTERM ends the process as it ends any other.
  */
 import { parseArgs } from 'node:util';

@@ -9,7 +9,7 @@ import os from 'node:os';
  * @property {string} cpu
  * @property {number} cores
  * @property {string} node
- * @property {string} compiler - of the C baseline; empty where there is none.
+ * @property {string} compiler - of the C programs; empty where there is none.
  */
 
 /** @returns {Machine} */

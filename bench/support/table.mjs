@@ -6,9 +6,8 @@
  * @returns {string}
  */
 export function table(head, rows) {
-  const widths = head.map((title, column) =>
-    Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length), title.length, 4),
-  );
+  const cells = [head, ...rows].map((row) => head.map((_, column) => escaped(row[column] ?? '')));
+  const widths = head.map((_, column) => Math.max(4, ...cells.map((row) => (row[column] ?? '').length)));
   /** @param {readonly string[]} row */
   const line = (row) =>
     `| ${widths
@@ -20,5 +19,11 @@ export function table(head, rows) {
   const rule = widths.map((width, column) =>
     column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
   );
-  return [line(head), line(rule), ...rows.map(line)].join('\n');
+  const [titles = [], ...others] = cells;
+  return [line(titles), line(rule), ...others.map(line)].join('\n');
+}
+
+/** The message of an error may have several lines. @param {string} cell */
+function escaped(cell) {
+  return cell.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
 }

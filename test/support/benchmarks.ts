@@ -1,10 +1,65 @@
 /** The package's benchmarks, run to their end. */
 import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Outcome, outcomeOf } from './processes.js';
+import type { TemporaryFolder } from './temporary.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** How a program of bench/ ended and what it wrote. */
-export function runBenchmark(script: string, args: readonly string[]): Promise<Outcome> {
-  const path = fileURLToPath(new URL(`../../bench/${script}`, import.meta.url));
+export function runBenchmark(script: string, args: readonly string[], folder = root): Promise<Outcome> {
+  const path = join(folder, 'bench', script);
   return outcomeOf(spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+interface Row {
+  readonly name: string;
+  readonly samples: Record<string, number>[];
+  readonly missing?: string;
+  readonly failure?: string;
+}
+
+interface Group {
+  readonly id: string;
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+/** What a run wrote into results.json. */
+export interface StoredResults {
+  readonly machine: { readonly node: string };
+  readonly versions: Record<string, string>;
+  readonly pass: string;
+  readonly cells: readonly string[];
+  readonly failures: Record<string, string>;
+  readonly groups: readonly Group[];
+}
+
+export function storedResults(file: string): StoredResults {
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+/** The rows of one group, by their names. */
+export function rowsOf({ groups }: StoredResults, id: string): Record<string, Row> {
+  const group = groups.find((one) => one.id === id);
+  if (group === undefined)
+    throw new Error(`no group '${id}' among ${groups.map((one) => one.id).join('; ')}`);
+  return Object.fromEntries(group.rows.map((row) => [row.name, row]));
+}
+
+/** A copy of bench/ in which some modules are others: `{ 'cells/timers.mjs': '…' }`. For `runBenchmark`. */
+export function benchmarksWith(folder: TemporaryFolder, modules: Readonly<Record<string, string>>): string {
+  const bench = join(root, 'bench');
+  cpSync(bench, folder.join('bench'), {
+    recursive: true,
+    filter: (path) => !['build', 'node_modules'].some((name) => path === join(bench, name)),
+  });
+  symlinkSync(join(root, 'dist'), folder.join('dist'));
+  for (const [path, source] of Object.entries(modules)) {
+    mkdirSync(join(folder.path, 'bench', path, '..'), { recursive: true });
+    writeFileSync(join(folder.path, 'bench', path), source);
+  }
+  return folder.path;
 }

@@ -1,7 +1,7 @@
 /** Tables in Markdown, as the benchmarks print them. */
 
 /** A figure of a table: a number, alone or as a median with its least and greatest. */
-export const FIGURE = /^-?[\d.,]+( \([\d.]+ – [\d.]+\))?$/;
+export const FIGURE = /^-?[\d.,]+( \(-?[\d.,]+ – -?[\d.,]+\))?$/;
 
 /** The rows of the first table below the line that begins with `title`, by their first cell. */
 export function rowsBelow(output: string, title: string): Record<string, string[]> {

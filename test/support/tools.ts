@@ -18,11 +18,9 @@ export function hasTool(name: 'curl' | 'wrk' | 'openssl'): boolean {
   return REQUIRED || succeeds('sh', ['-c', `command -v ${name}`]);
 }
 
-/** The same for uvloop, which benchmarks are compared with. */
-export function hasUvloop(): boolean {
-  return (
-    REQUIRED || ['python3', '/usr/bin/python3'].some((python) => succeeds(python, ['-c', 'import uvloop']))
-  );
+/** The same for a rival that benchmarks are measured with, which may be `missing`. */
+export function hasRival({ missing }: { readonly missing?: string | undefined }): boolean {
+  return REQUIRED || missing === undefined;
 }
 
 /** The environment for them. A sanitizer that is preloaded into our own programs would have curl hang. */

@@ -1,0 +1,76 @@
+/** One connection: how long a small message is on its way when nobody else is. */
+import { measureServers } from './servers.mjs';
+
+/** @typedef {import('../support/echo-servers.mjs').ServerName} ServerName */
+
+/** What the targets are about. @type {ServerName[]} */
+const TARGETED = [
+  'epoll in C',
+  'dispatch, epoll',
+  'watchers, blocking',
+  'watchers, hosted',
+  'protocol, hosted',
+  'streams, hosted',
+  'node:net',
+];
+/** @type {ServerName[]} */
+const ALL = [
+  'epoll in C',
+  'libuv in C',
+  ...TARGETED.slice(1),
+  'node:net, for await',
+  'selectors',
+  'asyncio, protocol',
+  'asyncio, streams',
+  'uvloop, protocol',
+  'uvloop, streams',
+];
+
+/** `warmUp`: seconds, in which V8 compiles the servers. */
+const PASSES = {
+  full: { names: ALL, rounds: 21, seconds: 0.2, warmUp: 1 },
+  quick: { names: TARGETED, rounds: 9, seconds: 0.15, warmUp: 0.7 },
+  moment: { names: ALL, rounds: 1, seconds: 0.03, warmUp: 0.02 },
+};
+const CONNECTIONS = 1;
+const SIZE = 64;
+const NOTE = [
+  'Round trips of a message that is sent when the one before has come back, measured by the client.',
+  'A server has nothing else to do, and waits for each: most of the time is spent in the kernel and in waking up.',
+].join(' ');
+/** @type {import('../support/results.mjs').Figure[]} */
+const FIGURES = [
+  { key: 'p50', title: 'p50 µs', digits: 1, beside: ['epoll in C', 'node:net'] },
+  { key: 'p99', title: 'p99 µs', digits: 1 },
+  { key: 'min', title: 'least µs', digits: 1, shown: 'min' },
+];
+
+/** @type {import('../support/cell.mjs').Cell} */
+export const latency = {
+  name: 'latency',
+  async measure({ pass, cores }) {
+    const { names, rounds, seconds, warmUp } = PASSES[pass];
+    const id = `latency, ${CONNECTIONS} × ${SIZE} B`;
+    const load = {
+      id,
+      names,
+      connections: CONNECTIONS,
+      size: SIZE,
+      rounds,
+      seconds,
+      warmUp,
+      quantiles: true,
+    };
+    const [rows = []] = await measureServers([load], cores);
+    return [
+      {
+        id,
+        title: `Latency: ${CONNECTIONS} connection, messages of ${SIZE} bytes`,
+        note: NOTE,
+        figures: FIGURES,
+        rows,
+        setting: { connections: CONNECTIONS, size: SIZE, rounds, seconds },
+      },
+    ];
+  },
+};

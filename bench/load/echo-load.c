@@ -1,0 +1,392 @@
+// A closed-loop load generator for echo servers: each connection has one message on its way, never more.
+//
+//   echo-load (--port PORT [--host 127.0.0.1] | --unix PATH) [--connections 1] [--size 64] [--warmup 1]
+//             [--seconds 1 | --messages N] [--server-pid PID] [--quantiles]
+//
+// Prints `start` when the measured window begins, `stop` when it ends, and after the messages that were still
+// on their way have come back one line of JSON; its latencies are round trips in microseconds. Exit code 1
+// and a line on stderr if a byte is wrong, missing or too much, a connection fails, or nothing comes back for
+// 10 seconds. With --messages the window ends with the Nth message instead. With --server-pid the line also
+// has the CPU time, user and system, that all threads of that process spent per message; with --quantiles it
+// has the latencies that 1, 5, 10, 25, 50, 75, 90, 95, 99 and 99.9 % of the messages did not exceed.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "endpoint.h"
+#include "histogram.h"
+
+enum {
+  EVENTS_PER_WAIT = 1024,
+  // A connection is complete for its client before the server has accepted it, so connects alone say nothing
+  // about the server's queue. Its first echo does: at most this many lack one, below any rival's backlog.
+  CONNECTS_AT_ONCE = 64,
+  BUFFER_SIZE = 128 * 1024,
+  STALL_MILLISECONDS = 10 * 1000,
+  // A prime, so that the strides below visit every offset before one returns.
+  PATTERN_PERIOD = 65521,
+  CONNECTION_STRIDE = 40503,
+  SEQUENCE_STRIDE = 7919,
+};
+
+enum phase { CONNECTING, WARMING_UP, MEASURING, DRAINING };
+
+struct connection {
+  int fd;
+  bool connected;
+  uint64_t sequence;
+  // The message on its way; none is when all of it has been received.
+  const uint8_t* message;
+  size_t sent;
+  size_t received;
+  uint64_t sent_at;
+};
+
+struct load {
+  struct endpoint endpoint;
+  size_t size;
+  uint64_t warmup;
+  uint64_t window;
+  // 0: the window is bounded by time.
+  uint64_t messages;
+  bool quantiles;
+  // 0: nobody's CPU time is measured.
+  pid_t server;
+  clockid_t server_clock;
+
+  int epoll;
+  size_t count;
+  struct connection* connections;
+  const uint8_t* pattern;
+
+  enum phase phase;
+  uint64_t phase_end;
+  size_t opened;
+  // Connections that have had their first echo.
+  size_t echoed;
+  size_t on_their_way;
+  uint64_t window_begin;
+  uint64_t window_end;
+  uint64_t server_begin;
+  uint64_t server_end;
+  struct histogram latencies;
+  uint8_t buffer[BUFFER_SIZE];
+};
+
+static uint64_t nanoseconds_of(clockid_t clock) {
+  struct timespec time;
+  check(clock_gettime(clock, &time), "clock_gettime");
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t nanoseconds(void) { return nanoseconds_of(CLOCK_MONOTONIC); }
+
+// The server's own accounting, read at both edges of the window: neither its start, its compiler warming up,
+// nor the accepting of connections is in it. /proc would round to ticks of 10 ms.
+static uint64_t server_nanoseconds(const struct load* load) {
+  return load->server == 0 ? 0 : nanoseconds_of(load->server_clock);
+}
+
+// Every message is a slice of this, so that none has to be generated or copied. Random bytes, because one out
+// of place goes unnoticed in a pattern that repeats; xorshift64* from a fixed seed, so that failures repeat.
+static uint8_t* create_pattern(size_t length) {
+  uint8_t* pattern = check_memory(malloc(length));
+  uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+  for (size_t index = 0; index < length; index++) {
+    state ^= state >> 12;
+    state ^= state << 25;
+    state ^= state >> 27;
+    pattern[index] = (uint8_t)(state * UINT64_C(0x2545f4914f6cdd1d) >> 56);
+  }
+  return pattern;
+}
+
+static size_t index_of(const struct load* load, const struct connection* connection) {
+  return (size_t)(connection - load->connections);
+}
+
+// Two messages in succession never share an offset, nor do two connections at the same sequence: an echo that
+// was delayed by one message, or went to another connection, is noticed.
+static const uint8_t* message_of(const struct load* load, const struct connection* connection) {
+  const uint64_t place =
+      index_of(load, connection) * CONNECTION_STRIDE + connection->sequence * SEQUENCE_STRIDE;
+  return load->pattern + place % PATTERN_PERIOD;
+}
+
+// Starts to connect. Edge-triggered for both directions, so that the interest never has to be changed; added
+// after connect, because an unconnected socket reports EPOLLHUP.
+static void open_connection(struct load* load) {
+  struct connection* connection = &load->connections[load->opened++];
+  connection->fd = endpoint_socket(&load->endpoint);
+  disable_delay(&load->endpoint, connection->fd);
+  const struct sockaddr* address = (const struct sockaddr*)&load->endpoint.address;
+  if (connect(connection->fd, address, load->endpoint.length) < 0 && errno != EINPROGRESS)
+    fail_call("connect");
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
+  check(epoll_ctl(load->epoll, EPOLL_CTL_ADD, connection->fd, &event), "epoll_ctl");
+}
+
+static void send_rest(struct load* load, struct connection* connection) {
+  while (connection->sent < load->size) {
+    const uint8_t* rest = connection->message + connection->sent;
+    const ssize_t sent = send(connection->fd, rest, load->size - connection->sent, MSG_NOSIGNAL);
+    if (sent >= 0) {
+      connection->sent += (size_t)sent;
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno != EINTR) {
+      fail_call("send");
+    }
+  }
+}
+
+static void send_message(struct load* load, struct connection* connection, uint64_t now) {
+  connection->sequence++;
+  connection->message = message_of(load, connection);
+  connection->sent = 0;
+  connection->received = 0;
+  connection->sent_at = now;
+  load->on_their_way++;
+  send_rest(load, connection);
+}
+
+static void say(const char* word) {
+  puts(word);
+  fflush(stdout);
+}
+
+static void begin_warmup(struct load* load, uint64_t now) {
+  load->phase = WARMING_UP;
+  load->phase_end = now + load->warmup;
+  for (size_t index = 0; index < load->count; index++) {
+    send_message(load, &load->connections[index], nanoseconds());
+  }
+}
+
+static void begin_window(struct load* load, uint64_t now) {
+  load->phase = MEASURING;
+  load->phase_end = load->messages > 0 ? UINT64_MAX : now + load->window;
+  load->window_begin = now;
+  load->server_begin = server_nanoseconds(load);
+  say("start");
+}
+
+static void end_window(struct load* load, uint64_t now) {
+  load->phase = DRAINING;
+  load->phase_end = UINT64_MAX;
+  load->window_end = now;
+  load->server_end = server_nanoseconds(load);
+  say("stop");
+}
+
+// Called between two batches of events: a phase ends with the first batch after its time, and the window's
+// length is what the clock says and not what was asked for. On a machine so busy that nothing came back in
+// it, it lasts until something does.
+static void advance(struct load* load, uint64_t now) {
+  if (now < load->phase_end) return;
+  if (load->phase == WARMING_UP)
+    begin_window(load, now);
+  else if (load->phase == MEASURING && load->latencies.count > 0)
+    end_window(load, now);
+}
+
+static void complete(struct load* load, struct connection* connection) {
+  // One reading of the clock ends this round trip and begins the next.
+  const uint64_t now = nanoseconds();
+  load->on_their_way--;
+  if (load->phase == MEASURING) {
+    histogram_record(&load->latencies, now - connection->sent_at);
+    if (load->latencies.count == load->messages) end_window(load, now);
+  }
+  if (load->phase == CONNECTING) {
+    load->echoed++;
+    if (load->opened < load->count) open_connection(load);
+    if (load->echoed == load->count) begin_warmup(load, now);
+  } else if (load->phase != DRAINING) {
+    send_message(load, connection, now);
+  }
+}
+
+static void verify(struct load* load, struct connection* connection, size_t length) {
+  const size_t index = index_of(load, connection);
+  if (length > connection->sent - connection->received) {
+    fail("connection %zu, message %" PRIu64 ": more bytes came back than were sent", index,
+         connection->sequence);
+  }
+  const uint8_t* expected = connection->message + connection->received;
+  if (memcmp(load->buffer, expected, length) == 0) return;
+  size_t wrong = 0;
+  while (load->buffer[wrong] == expected[wrong]) wrong++;
+  fail("connection %zu, message %" PRIu64 ": byte %zu came back as 0x%02x, not 0x%02x", index,
+       connection->sequence, connection->received + wrong, load->buffer[wrong], expected[wrong]);
+}
+
+static void receive(struct load* load, struct connection* connection, uint32_t events) {
+  for (;;) {
+    const ssize_t received = recv(connection->fd, load->buffer, BUFFER_SIZE, 0);
+    if (received < 0) {
+      if (errno == EAGAIN) return;
+      if (errno == EINTR) continue;
+      fail_call("recv");
+    }
+    if (received == 0) {
+      fail("connection %zu, message %" PRIu64 ": the server closed after %zu of %zu bytes",
+           index_of(load, connection), connection->sequence, connection->received, load->size);
+    }
+    verify(load, connection, (size_t)received);
+    connection->received += (size_t)received;
+    if (connection->received == load->size) complete(load, connection);
+    // A short read has emptied the socket, and what comes later is a new edge: no second recv to be told
+    // EAGAIN. An end that is already there, however, has had its edge, and is only found by reading on.
+    if (received < BUFFER_SIZE && !(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))) return;
+  }
+}
+
+static void finish_connect(struct load* load, struct connection* connection) {
+  int error;
+  check(getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error}),
+        "getsockopt SO_ERROR");
+  if (error != 0) fail("connect: %s", strerror(error));
+  connection->connected = true;
+  send_message(load, connection, nanoseconds());
+}
+
+// Both directions at each event: a large message fills the server's buffers, and it can only take the rest
+// when what it sent back is read.
+static void handle(struct load* load, struct connection* connection, uint32_t events) {
+  if (!connection->connected) {
+    finish_connect(load, connection);
+    return;
+  }
+  if (events & EPOLLOUT) send_rest(load, connection);
+  if (events & ~(uint32_t)EPOLLOUT) receive(load, connection, events);
+}
+
+static int wait_milliseconds(const struct load* load, uint64_t now) {
+  const uint64_t left = load->phase_end > now ? load->phase_end - now : UINT64_MAX;
+  if (left >= (uint64_t)STALL_MILLISECONDS * 1000000) return STALL_MILLISECONDS;
+  return (int)((left + 999999) / 1000000);
+}
+
+static void run(struct load* load) {
+  struct epoll_event events[EVENTS_PER_WAIT];
+  load->phase = CONNECTING;
+  load->phase_end = UINT64_MAX;
+  while (load->opened < load->count && load->opened < CONNECTS_AT_ONCE) open_connection(load);
+  while (load->phase != DRAINING || load->on_their_way > 0) {
+    const uint64_t now = nanoseconds();
+    advance(load, now);
+    const int timeout = wait_milliseconds(load, now);
+    const int count = epoll_wait(load->epoll, events, EVENTS_PER_WAIT, timeout);
+    if (count < 0 && errno != EINTR) fail_call("epoll_wait");
+    if (count == 0 && timeout == STALL_MILLISECONDS) {
+      fail("nothing came back for %d s; %zu messages are on their way", STALL_MILLISECONDS / 1000,
+           load->on_their_way);
+    }
+    for (int index = 0; index < count; index++) handle(load, events[index].data.ptr, events[index].events);
+  }
+}
+
+static void report_percentiles(const struct histogram* latencies, const double* percents, size_t count) {
+  for (size_t index = 0; index < count; index++) {
+    const double percent = percents[index];
+    printf(",\"p%g\":%.3f", percent, histogram_quantile(latencies, percent / 100) / 1e3);
+  }
+}
+
+static void report(const struct load* load) {
+  const struct histogram* latencies = &load->latencies;
+  const double seconds = (double)(load->window_end - load->window_begin) / 1e9;
+  printf("{\"connections\":%zu,\"size\":%zu,\"seconds\":%.6f,\"messages\":%" PRIu64
+         ",\"messagesPerSecond\":%.1f,"
+         "\"min\":%.3f,\"max\":%.3f",
+         load->count, load->size, seconds, latencies->count, (double)latencies->count / seconds,
+         (double)latencies->minimum / 1e3, (double)latencies->maximum / 1e3);
+  if (load->quantiles) {
+    report_percentiles(latencies, (const double[]){1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9}, 10);
+  } else {
+    report_percentiles(latencies, (const double[]){50, 99}, 2);
+  }
+  if (load->server != 0) {
+    const double spent = (double)(load->server_end - load->server_begin) / 1e3;
+    printf(",\"cpuMicrosecondsPerMessage\":%.4f", spent / (double)latencies->count);
+  }
+  say("}");
+}
+
+int main(int argc, char** argv) {
+  static const struct option options[] = {
+      ENDPOINT_OPTIONS,
+      {"connections", required_argument, NULL, 'c'},
+      {"size", required_argument, NULL, 's'},
+      {"warmup", required_argument, NULL, 'w'},
+      {"seconds", required_argument, NULL, 't'},
+      {"messages", required_argument, NULL, 'm'},
+      {"server-pid", required_argument, NULL, 'P'},
+      {"quantiles", no_argument, NULL, 'q'},
+      {0},
+  };
+  struct endpoint_options names = {.host = "127.0.0.1"};
+  struct load* load = check_memory(calloc(1, sizeof *load));
+  load->count = 1;
+  load->size = 64;
+  load->warmup = 1000000000;
+  load->window = 1000000000;
+  for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    if (take_endpoint_option(&names, option)) continue;
+    switch (option) {
+      case 'c':
+        load->count = parse_integer("connections", optarg, 1, PATTERN_PERIOD);
+        break;
+      case 's':
+        load->size = parse_integer("size", optarg, 1, 1 << 30);
+        break;
+      case 'w':
+        load->warmup = (uint64_t)(parse_number("warmup", optarg, 0, 1e6) * 1e9);
+        break;
+      case 't':
+        load->window = (uint64_t)(parse_number("seconds", optarg, 1e-3, 1e6) * 1e9);
+        break;
+      case 'm':
+        load->messages = parse_integer("messages", optarg, 1, 1e15);
+        break;
+      case 'P':
+        load->server = (pid_t)parse_integer("server-pid", optarg, 1, INT32_MAX);
+        break;
+      case 'q':
+        load->quantiles = true;
+        break;
+      default:
+        return 1;
+    }
+  }
+  if (optind < argc) fail("unexpected argument '%s'", argv[optind]);
+  if ((names.port == NULL) == (names.path == NULL)) fail("either --port or --unix is needed");
+
+  if (load->server != 0) {
+    const int error = clock_getcpuclockid(load->server, &load->server_clock);
+    if (error != 0) fail("clock_getcpuclockid of process %d: %s", (int)load->server, strerror(error));
+  }
+  raise_descriptor_limit();
+  load->endpoint = endpoint_of(&names);
+  load->epoll = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+  load->connections = check_memory(calloc(load->count, sizeof *load->connections));
+  uint8_t* pattern = create_pattern(PATTERN_PERIOD + load->size);
+  load->pattern = pattern;
+
+  run(load);
+  report(load);
+
+  for (size_t index = 0; index < load->count; index++) close(load->connections[index].fd);
+  close(load->epoll);
+  free(pattern);
+  free(load->connections);
+  free(load);
+  return 0;
+}

@@ -1,0 +1,153 @@
+/** What iomux promises of its speed: `npm run bench:check` holds a run against it. */
+
+/**
+ * One figure of one row, alone or divided by that of another, round by round: the median must keep the bound.
+ *
+ * @typedef {object} Target
+ * @property {string} group
+ * @property {string} row
+ * @property {string} figure
+ * @property {{ row: string, group?: string }} [beside] - the rival; of the same group unless told.
+ * @property {number} [atMost]
+ * @property {number} [atLeast]
+ * @property {true} [every] - it is counted, not timed: each round must keep the bound.
+ * @property {true} [absolute] - a time of this machine: it stands in the results, but the check leaves it out.
+ */
+
+const C = 'epoll in C';
+const NET = 'node:net';
+const NET_AWAIT = 'node:net, for await';
+
+/** @type {(row: string, rival: string, atMost: number) => Target} */
+const cpuOfEcho = (row, rival, atMost) => ({
+  group: 'echo, 64 × 1 KiB',
+  row,
+  figure: 'cpuMicrosecondsPerMessage',
+  beside: { row: rival },
+  atMost,
+});
+
+/** @type {(row: string, rival: string, atMost: number) => Target} */
+const roundTrip = (row, rival, atMost) => ({
+  group: 'latency, 1 × 64 B',
+  row,
+  figure: 'p50',
+  beside: { row: rival },
+  atMost,
+});
+
+/** @type {(row: string, rival: string, atMost: number) => Target} */
+const memory = (row, rival, atMost) => ({
+  group: 'c10k, memory',
+  row,
+  figure: 'kibibytesPerConnection',
+  beside: { row: rival },
+  atMost,
+});
+
+/** @type {(row: string, atLeast: number) => Target} */
+const received = (row, atLeast) => ({
+  group: 'datagrams, 64 B',
+  row,
+  figure: 'receivedPerCpuSecond',
+  beside: { row: 'node:dgram' },
+  atLeast,
+});
+
+/** @type {(pipes: number) => Target} */
+const besideC = (pipes) => ({
+  group: `pipes, 100 active, ${pipes}`,
+  row: 'epoll',
+  figure: 'microseconds',
+  beside: { row: C },
+  atMost: 3,
+});
+
+/** @type {(mode: string) => Target} */
+const crowd = (mode) => ({
+  group: 'timers, crowd',
+  row: `reactor, ${mode}`,
+  figure: 'milliseconds',
+  beside: { row: 'setTimeout' },
+  atMost: 0.5,
+});
+
+const delays = ['blocking', 'hosted'].flatMap((mode) =>
+  ['0.1 ms', '1 ms', '3.1 ms'].map((delay) => `reactor, ${mode}, ${delay}`),
+);
+
+/** @type {(row: string) => Target} */
+const neverEarly = (row) => ({
+  group: 'timers, precision',
+  row,
+  figure: 'earliest',
+  atLeast: 0,
+  every: true,
+});
+
+/** @type {(row: string) => Target} */
+const hardlyLate = (row) => ({
+  group: 'timers, precision',
+  row,
+  figure: 'p50',
+  atMost: 150,
+  absolute: true,
+});
+
+/** @type {readonly Target[]} */
+export const targets = [
+  cpuOfEcho('dispatch, epoll', C, 1.05),
+  cpuOfEcho('dispatch, epoll', NET, 0.75),
+  cpuOfEcho('watchers, blocking', C, 1.07),
+  cpuOfEcho('watchers, blocking', NET, 0.76),
+  cpuOfEcho('watchers, hosted', C, 1.1),
+  cpuOfEcho('watchers, hosted', NET, 0.78),
+  cpuOfEcho('protocol, hosted', C, 1.15),
+  cpuOfEcho('protocol, hosted', NET, 0.82),
+  cpuOfEcho('protocol, hosted', 'uvloop, protocol', 1),
+  cpuOfEcho('streams, hosted', C, 1.3),
+  cpuOfEcho('streams, hosted', NET, 0.92),
+  cpuOfEcho('streams, hosted', 'uvloop, streams', 1),
+
+  roundTrip('watchers, blocking', C, 1.05),
+  roundTrip('watchers, hosted', NET, 1),
+
+  {
+    group: 'pipes, 1 active, 9000',
+    row: 'epoll',
+    figure: 'microseconds',
+    beside: { row: 'epoll', group: 'pipes, 1 active, 100' },
+    atMost: 1.5,
+  },
+  besideC(100),
+  besideC(9000),
+
+  {
+    group: 'c10k, throughput',
+    row: 'dispatch, 100 active and 9900 idle',
+    figure: 'messagesPerSecond',
+    beside: { row: 'dispatch, 100 active' },
+    atLeast: 0.95,
+  },
+  { group: 'c10k, memory', row: 'dispatch, epoll', figure: 'kibibytesPerConnection', atMost: 1.5 },
+  // An async function that waits costs V8 0.9 KiB by itself, so like is held against like.
+  memory('streams, hosted', NET_AWAIT, 0.5),
+  memory('protocol, hosted', NET, 0.5),
+  // Who is woken and waits again has switched voluntarily, who is interrupted involuntarily: nobody needs to run at all.
+  { group: 'c10k, idle second', row: 'dispatch, epoll', figure: 'voluntary', atMost: 0 },
+  { group: 'c10k, idle second', row: 'dispatch, epoll', figure: 'involuntary', atMost: 0 },
+
+  crowd('blocking'),
+  crowd('hosted'),
+  ...delays.map(neverEarly),
+  ...delays.map(hardlyLate),
+
+  received('recvBatch', 3),
+  received('recv', 1.5),
+
+  // The one system call of a wake is its ring.
+  { group: 'wakers, storm', row: 'Waker, rings counted', figure: 'ringsBeyondWaits', atMost: 1, every: true },
+
+  { group: 'crossing, allocation', row: 'dispatch', figure: 'scavenges', atMost: 0, every: true },
+  { group: 'crossing, allocation', row: 'dispatch', figure: 'bytesPerEvent', atMost: 0, every: true },
+];

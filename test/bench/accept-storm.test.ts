@@ -1,0 +1,42 @@
+/** The benchmark of the accept storm, run for a moment: who was woken, and that each connection was served once. */
+import { fileURLToPath } from 'node:url';
+import { DefaultSelector } from 'iomux';
+import { describe, expect, it } from 'vitest';
+
+interface Row {
+  readonly name: string;
+  readonly samples: readonly Record<string, number>[];
+  readonly failure?: string;
+}
+
+const path = fileURLToPath(new URL('../../bench/cells/accept-storm.mjs', import.meta.url));
+const { acceptStorm } = await import(path);
+
+function hasExclusive(): boolean {
+  using selector = new DefaultSelector();
+  return selector.capabilities.exclusive;
+}
+
+describe.runIf(hasExclusive())('the benchmark of the accept storm', () => {
+  it('serves each connection once, one after the other and in bursts, and counts whom each woke', async () => {
+    const groups = await acceptStorm.measure({ pass: 'moment', cores: null });
+    expect(groups.map(({ id }: { id: string }) => id)).toEqual(['accept storm', 'accept storm, bursts']);
+    for (const { id, rows } of groups as { id: string; rows: Row[] }[]) {
+      expect(rows.map(({ name }) => name)).toEqual(['plain', 'exclusive', 'reusePort']);
+      for (const { name, samples, failure } of rows) {
+        const row = `${id}: ${name}`;
+        expect(failure, row).toBeUndefined();
+        expect(samples, row).toHaveLength(1);
+        const { wakeUpsPerConnection = Number.NaN, refusalsPerConnection = Number.NaN } = samples[0] ?? {};
+        // Each report is one connection, or none that is left.
+        expect(wakeUpsPerConnection - refusalsPerConnection, row).toBeCloseTo(1);
+        expect(samples[0]?.['spread'], row).toBeGreaterThanOrEqual(0.25);
+        expect(samples[0]?.['spread'], row).toBeLessThanOrEqual(1);
+        expect(samples[0]?.['cpuMicrosecondsPerConnection'], row).toBeGreaterThan(0);
+        expect(samples[0]?.['switchesPerConnection'], row).toBeGreaterThanOrEqual(0);
+        // Nobody else hears of a connection that comes to a listener of one's own.
+        if (name === 'reusePort') expect(refusalsPerConnection, row).toBe(0);
+      }
+    }
+  });
+});

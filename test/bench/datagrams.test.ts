@@ -1,0 +1,96 @@
+/** The benchmark of datagrams, run for a moment: that each receiver and sender is held to account, not how fast it is. */
+import { spawn } from 'node:child_process';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { outcomeOf } from '../support/processes.js';
+
+interface Row {
+  readonly name: string;
+  readonly samples: readonly Record<string, number>[];
+  readonly missing?: string;
+  readonly failure?: string;
+}
+
+const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
+const { datagrams } = await import(path('cells/datagrams.mjs'));
+const { nativeProgram } = await import(path('support/native.mjs'));
+const load = nativeProgram('datagram-load') as { path: string; missing?: string };
+
+/** A datagram as the load makes it: each word says its place. */
+function datagram(sequence: number): Buffer {
+  const words = Int32Array.from({ length: 16 }, (_, index) => sequence ^ Math.imul(index, 0x9e3779b1));
+  return Buffer.from(words.buffer);
+}
+
+/** How a receiver ends that is sent `datagrams`; the first, which is empty, is answered. */
+async function outcomeWith(program: string, datagrams: readonly Buffer[]) {
+  const child = spawn(process.execPath, [path(program)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [line] = await once(child.stdout, 'data');
+  const sender: Socket = createSocket('udp4');
+  sender.connect(Number(/\d+/.exec(`${line}`)?.[0]), '127.0.0.1');
+  await once(sender, 'connect');
+  const outcome = outcomeOf(child);
+  sender.send('');
+  await once(sender, 'message');
+  for (const each of datagrams) sender.send(each);
+  const result = await outcome;
+  sender.close();
+  return result;
+}
+
+describe.runIf(load.missing === undefined)('the benchmark of datagrams', () => {
+  it('counts what each receiver took and each sender sent, and nothing came that was not sent', async () => {
+    const groups = await datagrams.measure({ pass: 'moment', cores: null });
+    const figures = new Map(groups.map(({ id, rows }: { id: string; rows: Row[] }) => [id, rows]));
+    expect([...figures.keys()]).toEqual(['datagrams, 64 B', 'datagrams, 64 B, sending']);
+    const check = (id: string, names: string[], figure: string) => {
+      const rows = figures.get(id) as Row[];
+      expect(rows.map(({ name }) => name)).toEqual(names);
+      for (const { name, samples, missing, failure } of rows) {
+        expect(failure, name).toBeUndefined();
+        if (missing !== undefined) continue;
+        expect(samples, name).toHaveLength(1);
+        expect(samples[0]?.[figure], name).toBeGreaterThan(0);
+        expect(samples[0]?.['lostShare'], name).toBeGreaterThanOrEqual(0);
+        expect(samples[0]?.['lostShare'], name).toBeLessThan(1);
+      }
+    };
+    const ours = ['recvBatch', 'recv', 'datagram transport'];
+    const others = ['node:dgram', 'recvmmsg in C', 'recv in C', 'asyncio', 'uvloop'];
+    check('datagrams, 64 B', [...ours, ...others], 'receivedPerCpuSecond');
+    const senders = ['sendBatch', 'send', 'node:dgram', 'sendmmsg in C', 'send in C'];
+    check('datagrams, 64 B, sending', senders, 'sentPerCpuSecond');
+  });
+
+  it('fails where a receiver says it got more than was sent', async () => {
+    const receiver = createSocket('udp4');
+    let count = 0;
+    receiver.on('message', (message, { port, address }) => {
+      // Each a second time.
+      if (message.length > 0) count += 2;
+      receiver.send(Buffer.from(new Float64Array([count / 2 - 1, count, 0]).buffer), port, address);
+    });
+    receiver.bind(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const args = ['--port', `${receiver.address().port}`, '--warmup', '0', '--seconds', '0.01'];
+    const { code, stderr } = await outcomeOf(spawn(load.path, args));
+    receiver.close();
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('which are not the same') });
+  });
+});
+
+describe.each(['programs/datagrams-selector.mjs', 'programs/datagrams-transport.mjs', 'rivals/dgram.mjs'])(
+  'the receiver %s',
+  (program) => {
+    it('ends with an error at a datagram that is not as it was sent', async () => {
+      const torn = datagram(7);
+      torn.writeInt32LE(1, 60);
+      const { code, stderr } = await outcomeWith(program, [datagram(6), torn]);
+      expect(code).not.toBe(0);
+      expect(stderr).toContain('datagram 7 is not as it was sent');
+      expect(stderr).not.toContain('datagram 6');
+    });
+  },
+);
