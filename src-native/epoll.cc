@@ -187,7 +187,8 @@ int EpollWait(Environment& environment, int epfd, Words results, double millisec
   // No more than a kernel accepts, however large the caller's array is.
   const int capacity = static_cast<int>(std::min<size_t>(results.length / 2, 65536));
   if (capacity == 0) return -EINVAL;
-  const auto events = std::make_unique<epoll_event[]>(capacity);
+  // Not cleared, as make_unique would: by default that is 12 KiB, for a wait that mostly finds a few.
+  const std::unique_ptr<epoll_event[]> events(new epoll_event[capacity]);
   const Deadline deadline(milliseconds);
   // An interruptible wait goes to poll(2), which can watch the interrupt beside the set: nothing of ours may
   // be put into a set that is the caller's.
