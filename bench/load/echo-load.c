@@ -1,14 +1,13 @@
 // A closed-loop load generator for echo servers: each connection has one message on its way, never more.
 //
 //   echo-load (--port PORT [--host 127.0.0.1] | --unix PATH) [--connections 1] [--size 64] [--warmup 1]
-//             [--seconds 1 | --messages N] [--server-pid PID] [--quantiles]
+//             [--seconds 1] [--server-pid PID] [--quantiles]
 //
-// Prints `start` when the measured window begins, `stop` when it ends, and after the messages that were still
-// on their way have come back one line of JSON; its latencies are round trips in microseconds. Exit code 1
-// and a line on stderr if a byte is wrong, missing or too much, a connection fails, or nothing comes back for
-// 10 seconds. With --messages the window ends with the Nth message instead. With --server-pid the line also
-// has the CPU time, user and system, that all threads of that process spent per message; with --quantiles it
-// has the latencies that 1, 5, 10, 25, 50, 75, 90, 95, 99 and 99.9 % of the messages did not exceed.
+// Prints one line of JSON; its latencies are round trips in microseconds. Exit code 1 and a line on stderr if
+// a byte is wrong, missing or too much, a connection fails, or nothing comes back for 10 seconds. With
+// --server-pid the line also has the CPU time, user and system, that all threads of that process spent per
+// message, and their share of the time that passed; with --quantiles it has the latencies that 1, 5, 10, 25,
+// 50, 75, 90, 95, 99 and 99.9 % of the messages did not exceed.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
@@ -28,6 +27,7 @@ enum {
   // about the server's queue. Its first echo does: at most this many lack one, below any rival's backlog.
   CONNECTS_AT_ONCE = 64,
   BUFFER_SIZE = 128 * 1024,
+  REST_NANOSECONDS = 1000 * 1000,
   STALL_MILLISECONDS = 10 * 1000,
   // A prime, so that the strides below visit every offset before one returns.
   PATTERN_PERIOD = 65521,
@@ -35,7 +35,8 @@ enum {
   SEQUENCE_STRIDE = 7919,
 };
 
-enum phase { CONNECTING, WARMING_UP, MEASURING, DRAINING };
+// While it comes to rest and while it drains, nothing is sent: what is on its way comes back.
+enum phase { CONNECTING, WARMING_UP, COMING_TO_REST, MEASURING, DRAINING };
 
 struct connection {
   int fd;
@@ -53,8 +54,6 @@ struct load {
   size_t size;
   uint64_t warmup;
   uint64_t window;
-  // 0: the window is bounded by time.
-  uint64_t messages;
   bool quantiles;
   // 0: nobody's CPU time is measured.
   pid_t server;
@@ -73,8 +72,10 @@ struct load {
   size_t on_their_way;
   uint64_t window_begin;
   uint64_t window_end;
+  uint64_t drained;
+  // Messages that came back after the window: the server has worked for them too.
+  uint64_t late;
   uint64_t server_begin;
-  uint64_t server_end;
   struct histogram latencies;
   uint8_t buffer[BUFFER_SIZE];
 };
@@ -87,10 +88,15 @@ static uint64_t nanoseconds_of(clockid_t clock) {
 
 static uint64_t nanoseconds(void) { return nanoseconds_of(CLOCK_MONOTONIC); }
 
-// The server's own accounting, read at both edges of the window: neither its start, its compiler warming up,
-// nor the accepting of connections is in it. /proc would round to ticks of 10 ms.
-static uint64_t server_nanoseconds(const struct load* load) {
-  return load->server == 0 ? 0 : nanoseconds_of(load->server_clock);
+// What the server has spent by its own accounting, once it has nothing to do. Of a process that runs, the
+// kernel would tell what it had spent at the last tick of its clock, up to 4 ms ago and more; of one that
+// waits it is exact. Neither its start, its compiler warming up, nor the accepting of connections is in the
+// difference of two of these.
+static uint64_t server_nanoseconds_at_rest(const struct load* load) {
+  if (load->server == 0) return 0;
+  // The last answer is sent before it waits again.
+  nanosleep(&(struct timespec){.tv_nsec = REST_NANOSECONDS}, NULL);
+  return nanoseconds_of(load->server_clock);
 }
 
 // Every message is a slice of this, so that none has to be generated or copied. Random bytes, because one out
@@ -156,44 +162,42 @@ static void send_message(struct load* load, struct connection* connection, uint6
   send_rest(load, connection);
 }
 
-static void say(const char* word) {
-  puts(word);
-  fflush(stdout);
-}
-
-static void begin_warmup(struct load* load, uint64_t now) {
-  load->phase = WARMING_UP;
-  load->phase_end = now + load->warmup;
+static void send_everywhere(struct load* load) {
   for (size_t index = 0; index < load->count; index++) {
     send_message(load, &load->connections[index], nanoseconds());
   }
 }
 
-static void begin_window(struct load* load, uint64_t now) {
+static void begin_warmup(struct load* load, uint64_t now) {
+  load->phase = WARMING_UP;
+  load->phase_end = now + load->warmup;
+  send_everywhere(load);
+}
+
+static void begin_window(struct load* load) {
+  load->server_begin = server_nanoseconds_at_rest(load);
+  load->window_begin = nanoseconds();
   load->phase = MEASURING;
-  load->phase_end = load->messages > 0 ? UINT64_MAX : now + load->window;
-  load->window_begin = now;
-  load->server_begin = server_nanoseconds(load);
-  say("start");
+  load->phase_end = load->window_begin + load->window;
+  send_everywhere(load);
 }
 
 static void end_window(struct load* load, uint64_t now) {
   load->phase = DRAINING;
   load->phase_end = UINT64_MAX;
-  load->window_end = now;
-  load->server_end = server_nanoseconds(load);
-  say("stop");
+  load->window_end = load->drained = now;
 }
 
 // Called between two batches of events: a phase ends with the first batch after its time, and the window's
 // length is what the clock says and not what was asked for. On a machine so busy that nothing came back in
 // it, it lasts until something does.
 static void advance(struct load* load, uint64_t now) {
-  if (now < load->phase_end) return;
-  if (load->phase == WARMING_UP)
-    begin_window(load, now);
-  else if (load->phase == MEASURING && load->latencies.count > 0)
-    end_window(load, now);
+  if (load->phase == WARMING_UP && now >= load->phase_end) {
+    load->phase = COMING_TO_REST;
+    load->phase_end = UINT64_MAX;
+  }
+  if (load->phase == COMING_TO_REST && load->on_their_way == 0) begin_window(load);
+  if (load->phase == MEASURING && now >= load->phase_end && load->latencies.count > 0) end_window(load, now);
 }
 
 static void complete(struct load* load, struct connection* connection) {
@@ -202,13 +206,15 @@ static void complete(struct load* load, struct connection* connection) {
   load->on_their_way--;
   if (load->phase == MEASURING) {
     histogram_record(&load->latencies, now - connection->sent_at);
-    if (load->latencies.count == load->messages) end_window(load, now);
+  } else if (load->phase == DRAINING) {
+    load->late++;
+    load->drained = now;
   }
   if (load->phase == CONNECTING) {
     load->echoed++;
     if (load->opened < load->count) open_connection(load);
     if (load->echoed == load->count) begin_warmup(load, now);
-  } else if (load->phase != DRAINING) {
+  } else if (load->phase == WARMING_UP || load->phase == MEASURING) {
     send_message(load, connection, now);
   }
 }
@@ -300,7 +306,7 @@ static void report_percentiles(const struct histogram* latencies, const double* 
   }
 }
 
-static void report(const struct load* load) {
+static void report(const struct load* load, uint64_t server_end) {
   const struct histogram* latencies = &load->latencies;
   const double seconds = (double)(load->window_end - load->window_begin) / 1e9;
   printf("{\"connections\":%zu,\"size\":%zu,\"seconds\":%.6f,\"messages\":%" PRIu64
@@ -314,10 +320,12 @@ static void report(const struct load* load) {
     report_percentiles(latencies, (const double[]){50, 99}, 2);
   }
   if (load->server != 0) {
-    const double spent = (double)(load->server_end - load->server_begin) / 1e3;
-    printf(",\"cpuMicrosecondsPerMessage\":%.4f", spent / (double)latencies->count);
+    const double spent = (double)(server_end - load->server_begin);
+    printf(",\"cpuMicrosecondsPerMessage\":%.4f,\"coreShare\":%.3f",
+           spent / 1e3 / (double)(latencies->count + load->late),
+           spent / (double)(load->drained - load->window_begin));
   }
-  say("}");
+  puts("}");
 }
 
 int main(int argc, char** argv) {
@@ -327,7 +335,6 @@ int main(int argc, char** argv) {
       {"size", required_argument, NULL, 's'},
       {"warmup", required_argument, NULL, 'w'},
       {"seconds", required_argument, NULL, 't'},
-      {"messages", required_argument, NULL, 'm'},
       {"server-pid", required_argument, NULL, 'P'},
       {"quantiles", no_argument, NULL, 'q'},
       {0},
@@ -352,9 +359,6 @@ int main(int argc, char** argv) {
         break;
       case 't':
         load->window = (uint64_t)(parse_number("seconds", optarg, 1e-3, 1e6) * 1e9);
-        break;
-      case 'm':
-        load->messages = parse_integer("messages", optarg, 1, 1e15);
         break;
       case 'P':
         load->server = (pid_t)parse_integer("server-pid", optarg, 1, INT32_MAX);
@@ -381,7 +385,7 @@ int main(int argc, char** argv) {
   load->pattern = pattern;
 
   run(load);
-  report(load);
+  report(load, server_nanoseconds_at_rest(load));
 
   for (size_t index = 0; index < load->count; index++) close(load->connections[index].fd);
   close(load->epoll);
