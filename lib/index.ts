@@ -22,7 +22,7 @@ export { CancelledError, Future } from './reactor/future.js';
 export { Reactor, type ReactorOptions } from './reactor/reactor.js';
 export { Remote } from './reactor/remote.js';
 export type { Received } from './reactor/socket-operations.js';
-export type { TimerHandle } from './reactor/timers.js';
+export type { TimerHandle } from './reactor/timer.js';
 export type { Watcher, WatcherCallback } from './reactor/watcher.js';
 export type {
   Backend,

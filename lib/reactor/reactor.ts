@@ -18,7 +18,7 @@ import { Messages, type Remote } from './remote.js';
 import { Run } from './run.js';
 import { Signals } from './signals.js';
 import { type Received, SocketOperations } from './socket-operations.js';
-import { Timer, type TimerHandle, type TimerOwner } from './timers.js';
+import { Timer, type TimerHandle, type TimerOwner } from './timer.js';
 import type { Watcher, WatcherCallback } from './watcher.js';
 import type { Watchers } from './watchers.js';
 

@@ -1,106 +1,63 @@
-/** Timers: an indexed 4-ary heap, ordered by due time and, among equals, by when they were set. */
-import { AsyncResource } from 'node:async_hooks';
-import { StateError } from '../native/errors.js';
-import type { Handle } from './callbacks.js';
+/** Timers: run in the order of their due times and, among equals, of when they were set. */
+import { DueHeap } from './due-heap.js';
 import type { Report } from './errors.js';
-import { checkReturned } from './promises.js';
+import { DUE, type Timer } from './timer.js';
+import { NOWHERE, TimerTable } from './timer-table.js';
 
-/** A callback that runs once at a due time, never before. */
-export interface TimerHandle extends Handle {
-  /** Due time on the reactor's clock, milliseconds. */
-  readonly when: number;
-  /**
-   * Runs `delay` milliseconds from now instead; one that has run, runs again.
-   *
-   * @throws StateError `ERR_INVALID_STATE`: it was cancelled; `ERR_CLOSED`: its reactor is.
-   * TypeError, RangeError: as `callLater`.
-   */
-  reschedule(delay: number): void;
-}
+/** So many timers are a heap and nothing else. */
+const FEW = 4_096;
+/** Of more, the part that the heap takes at once: one of so many. */
+const PARTS = 8;
+const SAMPLES = 64;
+/** Steps of this part of the table meet no rhythm in which timers were set. */
+const GOLDEN = 0.618_033_988_749_895;
+/** Timers that are read together before the first of them runs. */
+const BATCH = 16;
 
-/** What a timer needs of its reactor. */
-export interface TimerOwner {
-  /** Moves a timer to `delay` milliseconds from now. */
-  moveTimer(timer: Timer, delay: number): void;
-  removeTimer(timer: Timer): void;
-}
-
-/** Where a timer is when it is not in the heap. */
-const NOWHERE = -1;
-const DUE = -2;
-const CHILDREN = 4;
-const INITIAL_CAPACITY = 64;
-
-/** A timer; its callback runs in the asynchronous context in which it was set. */
-export class Timer extends AsyncResource implements TimerHandle {
-  /** Its place in the heap, or one of the above. */
-  place = NOWHERE;
-  /** Tells equal due times apart. */
-  sequence = 0;
-  when: number;
-  cancelled = false;
-  readonly #owner: TimerOwner;
-  #callback: (() => void) | null;
-
-  constructor(owner: TimerOwner, when: number, callback: () => void) {
-    super('iomux.Timer');
-    this.#owner = owner;
-    this.when = when;
-    this.#callback = callback;
-  }
-
-  cancel(): void {
-    if (this.place === NOWHERE) return;
-    this.#owner.removeTimer(this);
-    this.cancelled = true;
-    this.#callback = null;
-  }
-
-  reschedule(delay: number): void {
-    if (this.cancelled) throw new StateError('ERR_INVALID_STATE', 'the timer was cancelled: set a new one');
-    this.#owner.moveTimer(this, delay);
-  }
-
-  run(): void {
-    if (this.#callback === null) return;
-    const returned: unknown = this.runInAsyncScope(this.#callback);
-    if (returned !== undefined) checkReturned(returned);
-  }
-}
-
+/**
+ * The timers of a reactor. All are in a table; the earliest of them, up to a horizon, also in a heap that fits the caches
+ * of the processor. When it is used up, one pass over the table finds those up to the next horizon.
+ */
 export class Timers {
-  // The heap: due times in an array of their own, so that finding the least of four children reads one cache line.
-  #times = new Float64Array(INITIAL_CAPACITY);
-  readonly #timers: Timer[] = [];
-  #sequence = 0;
-  readonly #due: Timer[] = [];
+  readonly #table = new TimerTable<Timer>();
+  // May hold slots that are empty by now.
+  readonly #near = new DueHeap();
+  // Of the slots before this one the heap has all that are due up to the horizon. The others are looked at when somebody asks
+  // for the next timer: many are cancelled before, and in a run of due ones they have to wait.
+  #seen = 0;
+  #horizon = Number.POSITIVE_INFINITY;
+  // With more than so many in the heap, the horizon is drawn anew.
+  #limit = FEW;
+  readonly #slots = new Uint32Array(BATCH);
+  readonly #batch: (Timer | null)[] = new Array(BATCH).fill(null);
 
   get size(): number {
-    return this.#timers.length;
+    return this.#table.size;
   }
 
   /** The earliest due time; Infinity where there is no timer. */
   get next(): number {
-    return this.#timers.length === 0 ? Number.POSITIVE_INFINITY : (this.#times[0] as number);
+    if (this.#table.size === 0) return Number.POSITIVE_INFINITY;
+    this.#look();
+    return this.#earliest();
   }
 
-  /** Sets a timer that is not in the heap, behind those of the same due time. */
+  /** Sets a timer that is not set, behind those of the same due time. */
   add(timer: Timer): void {
-    const place = this.#timers.length;
-    if (place === this.#times.length) this.#grow();
-    timer.sequence = this.#sequence++;
-    this.#timers.push(timer);
-    this.#rise(timer, place);
+    const table = this.#table;
+    if (table.full) {
+      const { end } = table;
+      this.#seen = table.makeRoom(this.#seen);
+      if (table.end !== end) this.#forgetNear();
+    }
+    table.add(timer);
   }
 
   remove(timer: Timer): void {
-    const { place } = timer;
-    timer.place = NOWHERE;
-    if (place < 0) return;
-    const last = this.#timers.pop() as Timer;
-    if (last === timer) return;
-    // The last takes the place. It may belong above or below it.
-    this.#rise(last, this.#sink(last, place));
+    const { slot } = timer;
+    timer.slot = NOWHERE;
+    if (slot < 0) return;
+    this.#take(slot);
   }
 
   /**
@@ -110,88 +67,117 @@ export class Timers {
    * @returns how many ran.
    */
   run(now: number, report: Report): number {
-    const due = this.#due;
-    while (this.next <= now) {
-      const timer = this.#timers[0] as Timer;
-      this.remove(timer);
-      timer.place = DUE;
-      due.push(timer);
-    }
+    this.#look();
     let ran = 0;
-    for (const timer of due) {
-      if (timer.place !== DUE) continue;
-      timer.place = NOWHERE;
-      ran++;
-      try {
-        timer.run();
-      } catch (error) {
-        report(error, { message: 'the callback of a timer threw', source: 'timer' });
+    for (let count = this.#takeDue(now); count > 0; count = this.#takeDue(now)) {
+      for (let index = 0; index < count; index++) {
+        const timer = this.#batch[index] as Timer | null;
+        this.#batch[index] = null;
+        if (timer === null || timer.slot !== DUE) continue;
+        timer.slot = NOWHERE;
+        ran++;
+        try {
+          timer.run();
+        } catch (error) {
+          report(error, { message: 'the callback of a timer threw', source: 'timer' });
+        }
       }
     }
-    due.length = 0;
     return ran;
   }
 
   clear(): void {
-    for (const timer of this.#timers) timer.place = NOWHERE;
-    this.#timers.length = 0;
+    this.#table.clear();
+    this.#reset();
   }
 
-  /** Places a timer at `place` or above, where its time belongs. */
-  #rise(timer: Timer, place: number): void {
-    const times = this.#times;
-    const timers = this.#timers;
-    const { when } = timer;
-    while (place > 0) {
-      const parent = (place - 1) >> 2;
-      const time = times[parent] as number;
-      if (when > time) break;
-      const above = timers[parent] as Timer;
-      if (when === time && timer.sequence > above.sequence) break;
-      this.#put(above, time, place);
-      place = parent;
+  /** Takes the next of the due ones out of the table, into the batch. @returns how many, with those that have gone. */
+  #takeDue(now: number): number {
+    const near = this.#near;
+    const slots = this.#slots;
+    while (near.size === 0 && this.#horizon < now) this.#advance();
+    let count = 0;
+    while (count < BATCH && near.size > 0 && near.time <= now) slots[count++] = near.pop();
+    // Timers are far apart in memory. Touched one right after the other, the processor waits for all of them at once.
+    for (let index = 0; index < count; index++) {
+      const slot = slots[index] as number;
+      const timer = this.#table.at(slot);
+      this.#batch[index] = timer;
+      if (timer === null) continue;
+      timer.slot = DUE;
+      this.#take(slot);
     }
-    this.#put(timer, when, place);
+    return count;
   }
 
-  /** Makes a hole at `place` wander down to where `timer` may stand. */
-  #sink(timer: Timer, place: number): number {
-    const times = this.#times;
-    const timers = this.#timers;
-    const { when } = timer;
-    const size = timers.length;
+  #take(slot: number): void {
+    this.#table.remove(slot);
+    if (this.#table.size > 0) return;
+    this.#table.reset();
+    this.#reset();
+  }
+
+  #reset(): void {
+    this.#near.clear();
+    this.#seen = 0;
+    this.#horizon = Number.POSITIVE_INFINITY;
+    this.#limit = FEW;
+  }
+
+  #forgetNear(): void {
+    this.#near.clear();
+    this.#horizon = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Looks at what was set since. */
+  #look(): void {
+    const table = this.#table;
+    const near = this.#near;
+    const { end } = table;
+    if (near.size + end - this.#seen > this.#limit) this.#forgetNear();
+    for (let slot = this.#seen; slot < end; slot++) {
+      const time = table.time(slot);
+      if (time <= this.#horizon && table.at(slot) !== null) near.push(time, slot);
+    }
+    this.#seen = end;
+  }
+
+  /** The earliest due time of those looked at, which is then the top of the heap. */
+  #earliest(): number {
+    const near = this.#near;
     for (;;) {
-      const first = CHILDREN * place + 1;
-      if (first >= size) return place;
-      const end = Math.min(first + CHILDREN, size);
-      let least = first;
-      let leastTime = times[first] as number;
-      for (let child = first + 1; child < end; child++) {
-        const time = times[child] as number;
-        if (
-          time < leastTime ||
-          (time === leastTime && (timers[child] as Timer).sequence < (timers[least] as Timer).sequence)
-        ) {
-          least = child;
-          leastTime = time;
-        }
+      while (near.size > 0) {
+        if (this.#table.at(near.slot) !== null) return near.time;
+        near.pop();
       }
-      const below = timers[least] as Timer;
-      if (when < leastTime || (when === leastTime && timer.sequence < below.sequence)) return place;
-      this.#put(below, leastTime, place);
-      place = least;
+      if (this.#horizon === Number.POSITIVE_INFINITY) return this.#horizon;
+      this.#advance();
     }
   }
 
-  #put(timer: Timer, time: number, place: number): void {
-    this.#timers[place] = timer;
-    this.#times[place] = time;
-    timer.place = place;
+  /** The heap is used up: draws the next horizon, and takes what is due up to it. */
+  #advance(): void {
+    const table = this.#table;
+    const near = this.#near;
+    if (table.size < table.end / 4) this.#seen = table.compact(this.#seen);
+    this.#horizon = this.#nextHorizon();
+    table.collect(near, this.#seen, this.#horizon);
+    near.order();
+    this.#limit = Math.max(FEW, 2 * near.size);
   }
 
-  #grow(): void {
-    const times = new Float64Array(2 * this.#times.length);
-    times.set(this.#times);
-    this.#times = times;
+  /** A due time up to which about a part of the timers are due, by a sample of them; at least one is. */
+  #nextHorizon(): number {
+    const { size } = this.#table;
+    if (size <= FEW) return Number.POSITIVE_INFINITY;
+    const times: number[] = [];
+    for (let index = 0; index < SAMPLES; index++) {
+      const slot = Math.floor(((index * GOLDEN) % 1) * this.#seen);
+      if (this.#table.at(slot) !== null) times.push(this.#table.time(slot));
+    }
+    if (times.length === 0) return Number.POSITIVE_INFINITY;
+    times.sort((a, b) => a - b);
+    const part = Math.max(FEW / size, 1 / PARTS);
+    return times[Math.floor(part * times.length)] as number;
   }
 }

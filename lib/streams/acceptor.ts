@@ -2,7 +2,7 @@
 import { SystemError } from '../native/errors.js';
 import { AcceptPause, isExhaustion, type ReserveDescriptor } from '../reactor/accept-guard.js';
 import type { Reactor } from '../reactor/reactor.js';
-import type { TimerHandle } from '../reactor/timers.js';
+import type { TimerHandle } from '../reactor/timer.js';
 import type { FileWatcher } from '../reactor/watcher.js';
 import { EVENT_READ } from '../selectors/events.js';
 import type { Socket } from '../sockets/socket.js';

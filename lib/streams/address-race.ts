@@ -1,6 +1,6 @@
 /** Connecting to whichever address of a name answers first: happy eyeballs. */
 import type { Reactor } from '../reactor/reactor.js';
-import type { TimerHandle } from '../reactor/timers.js';
+import type { TimerHandle } from '../reactor/timer.js';
 import type { Address } from '../sockets/address.js';
 import type { Socket } from '../sockets/socket.js';
 import { ConnectAttempt } from './connect-attempt.js';

@@ -2,7 +2,7 @@
 import { AF_UNIX } from '../native/constants.js';
 import { ECANCELED, SystemError } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
-import type { TimerHandle } from '../reactor/timers.js';
+import type { TimerHandle } from '../reactor/timer.js';
 import { type FileWatcher, LOST } from '../reactor/watcher.js';
 import { EVENT_WRITE } from '../selectors/events.js';
 import { type Address, detailsOf, familyOf } from '../sockets/address.js';

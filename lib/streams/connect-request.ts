@@ -4,7 +4,7 @@ import { AF_UNIX } from '../native/constants.js';
 import { ECANCELED, SystemError } from '../native/errors.js';
 import { Future } from '../reactor/future.js';
 import type { Reactor } from '../reactor/reactor.js';
-import type { TimerHandle } from '../reactor/timers.js';
+import type { TimerHandle } from '../reactor/timer.js';
 import { LOST } from '../reactor/watcher.js';
 import { EVENT_READ } from '../selectors/events.js';
 import type { Address } from '../sockets/address.js';

@@ -2,7 +2,7 @@
 import { AF_UNIX } from '../native/constants.js';
 import { SystemError } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
-import type { TimerHandle } from '../reactor/timers.js';
+import type { TimerHandle } from '../reactor/timer.js';
 import type { Address } from '../sockets/address.js';
 import { WOULD_BLOCK } from '../sockets/exchange.js';
 import type { Socket } from '../sockets/socket.js';

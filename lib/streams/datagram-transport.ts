@@ -12,7 +12,7 @@ import {
   SystemError,
 } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
-import type { TimerHandle } from '../reactor/timers.js';
+import type { TimerHandle } from '../reactor/timer.js';
 import { type FileWatcher, LOST } from '../reactor/watcher.js';
 import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
 import { type Address, decode, encode } from '../sockets/address.js';

@@ -1,7 +1,7 @@
 /** A future that may take so long, and is cancelled when it takes longer. */
 import { invalidType, outOfRange } from '../native/errors.js';
 import { CancelledError, type Future } from '../reactor/future.js';
-import type { TimerHandle } from '../reactor/timers.js';
+import type { TimerHandle } from '../reactor/timer.js';
 import { failureOf } from './awaitables.js';
 import { CancelRequest, cancelledWith, otherThanCancelled } from './cancel-request.js';
 import { TimeoutError } from './errors.js';

@@ -1,0 +1,66 @@
+/** One timer: a callback, when it is due, and where it is until then. */
+import { AsyncResource } from 'node:async_hooks';
+import { StateError } from '../native/errors.js';
+import type { Handle } from './callbacks.js';
+import { checkReturned } from './promises.js';
+import { NOWHERE } from './timer-table.js';
+
+/** A callback that runs once at a due time, never before. */
+export interface TimerHandle extends Handle {
+  /** Due time on the reactor's clock, milliseconds. */
+  readonly when: number;
+  /**
+   * Runs `delay` milliseconds from now instead; one that has run, runs again.
+   *
+   * @throws StateError `ERR_INVALID_STATE`: it was cancelled; `ERR_CLOSED`: its reactor is.
+   * TypeError, RangeError: as `callLater`.
+   */
+  reschedule(delay: number): void;
+}
+
+/** What a timer needs of its reactor. */
+export interface TimerOwner {
+  /** Moves a timer to `delay` milliseconds from now. */
+  moveTimer(timer: Timer, delay: number): void;
+  removeTimer(timer: Timer): void;
+}
+
+/** The slot of a timer that is about to run. */
+export const DUE = -2;
+
+/** A timer; its callback runs in the asynchronous context in which it was set. */
+export class Timer extends AsyncResource implements TimerHandle {
+  /** Its slot in the table, or one of the above. */
+  slot = NOWHERE;
+  when: number;
+  readonly #owner: TimerOwner;
+  #callback: (() => void) | null;
+
+  constructor(owner: TimerOwner, when: number, callback: () => void) {
+    super('iomux.Timer');
+    this.#owner = owner;
+    this.when = when;
+    this.#callback = callback;
+  }
+
+  get cancelled(): boolean {
+    return this.#callback === null;
+  }
+
+  cancel(): void {
+    if (this.slot === NOWHERE) return;
+    this.#owner.removeTimer(this);
+    this.#callback = null;
+  }
+
+  reschedule(delay: number): void {
+    if (this.cancelled) throw new StateError('ERR_INVALID_STATE', 'the timer was cancelled: set a new one');
+    this.#owner.moveTimer(this, delay);
+  }
+
+  run(): void {
+    if (this.#callback === null) return;
+    const returned: unknown = this.runInAsyncScope(this.#callback);
+    if (returned !== undefined) checkReturned(returned);
+  }
+}
