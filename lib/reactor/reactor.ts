@@ -63,6 +63,7 @@ export class Reactor implements Disposable {
   readonly #timerOwner: TimerOwner;
   readonly #futureOwner: FutureOwner;
   readonly #sockets: SocketOperations;
+  #done: Future<void> | null = null;
   // Most reactors listen to nobody else.
   #signals: Signals | null = null;
   #messages: Messages | null = null;
@@ -172,6 +173,15 @@ export class Reactor implements Disposable {
   /** @internal For the layers above, which make futures of their own. */
   get futures(): FutureOwner {
     return this.#futureOwner;
+  }
+
+  /** @internal A future that is done: one for all who have nothing to wait for. */
+  get done(): Future<void> {
+    if (this.#done === null) {
+      this.#done = new Future<void>(this.#futureOwner);
+      this.#done.setResult();
+    }
+    return this.#done;
   }
 
   /** Calls back while a file is readable; in place of the callback before. @throws as {@link Reactor.watch}. */

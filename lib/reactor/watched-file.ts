@@ -2,7 +2,7 @@
 
 import type { FileLike } from '../files.js';
 import { StateError } from '../native/errors.js';
-import { isOneshot, type TriggerMode } from '../selectors/capabilities.js';
+import { isOneshot, type RegisterOptions, type TriggerMode } from '../selectors/capabilities.js';
 import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, namesOf } from '../selectors/events.js';
 import type { Report } from './errors.js';
 import type { FileWatcher } from './watcher.js';
@@ -33,8 +33,6 @@ export class WatchedFile {
   changing = false;
   /** Whether its number has become another file's, which has a registration by now. */
   superseded = false;
-  // Known from the mode; asked for with each event.
-  readonly oneshot: boolean;
   // Most have one, which needs no array.
   #only: FileWatcher | null = null;
   #several: readonly FileWatcher[] = NONE;
@@ -42,11 +40,17 @@ export class WatchedFile {
   constructor(
     readonly file: FileLike,
     readonly fd: number,
-    readonly mode: TriggerMode,
-    readonly exclusive: boolean,
+    /** How it is registered: one object for all that are registered by default. */
+    readonly options: Required<RegisterOptions>,
     private readonly owner: FileOwner,
-  ) {
-    this.oneshot = isOneshot(mode);
+  ) {}
+
+  get mode(): TriggerMode {
+    return this.options.mode;
+  }
+
+  get oneshot(): boolean {
+    return isOneshot(this.options.mode);
   }
 
   get empty(): boolean {
@@ -54,8 +58,8 @@ export class WatchedFile {
   }
 
   /** Whether another could share its registration. */
-  isLike({ mode, exclusive }: WatchedFile): boolean {
-    return this.mode === mode && this.exclusive === exclusive;
+  isLike({ options }: WatchedFile): boolean {
+    return this.options.mode === options.mode && this.options.exclusive === options.exclusive;
   }
 
   /** What those who wait, and were not told yet, wait for. */

@@ -78,6 +78,11 @@ export class FileWatcher extends AsyncResource implements Watcher {
     return this.#file.fd;
   }
 
+  /** What it waits for now: nothing while it pauses. */
+  get interest(): number {
+    return this.fired ? 0 : this.events;
+  }
+
   modify(events: number): void {
     this.#checkActive();
     this.#file.modify(this, events);

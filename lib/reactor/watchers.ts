@@ -1,5 +1,6 @@
 /** Who waits for what: the watchers of a reactor by descriptor, and what its selector is told of them. */
 import { checkFunction } from '../arguments.js';
+import { DescriptorTable } from '../descriptor-table.js';
 import { descriptorOf, descriptorOrClosed, type FileLike } from '../files.js';
 import { type Holder, holders } from '../holders.js';
 import { StateError, SystemError } from '../native/errors.js';
@@ -19,6 +20,7 @@ import { FileWatcher, type WatcherCallback, type WatcherKind } from './watcher.j
 
 const BY_USER: WatcherKind = {};
 const REPLACEABLE: WatcherKind = { replaceable: true };
+const BY_DEFAULT: Required<RegisterOptions> = { mode: 'level', exclusive: false };
 /** What a system call says of a descriptor that is closed, or another's. */
 const GONE: ReadonlySet<string> = new Set(['EBADF', 'ENOENT']);
 
@@ -42,7 +44,7 @@ export class Watchers implements Holder {
   readonly report: Report;
   readonly #selector: Selector<unknown>;
   readonly #owner: WatchersOwner;
-  readonly #files = new Map<number, WatchedFile>();
+  readonly #files = new DescriptorTable<WatchedFile>();
   #changing: WatchedFile[] = [];
   // Edge-triggered watchers that have used up their time: nothing will report them again.
   #again: FileWatcher[] = [];
@@ -71,10 +73,10 @@ export class Watchers implements Holder {
   ): FileWatcher {
     checkEvents(events);
     checkFunction(callback, 'callback');
-    const { mode, exclusive } = checkOptions(options);
+    const { mode = 'level', exclusive = false } = checkOptions(options);
     const fd = descriptorOf(file);
     const known = this.#find(fd, file);
-    const wanted = new WatchedFile(file, fd, mode ?? 'level', exclusive ?? false, this);
+    const wanted = new WatchedFile(file, fd, options ? { mode, exclusive } : BY_DEFAULT, this);
     this.check(events, wanted);
     if (known === undefined) return this.#addFirst(wanted, events, callback, kind);
     if (known.empty && !wanted.isLike(known)) {
@@ -144,7 +146,7 @@ export class Watchers implements Holder {
 
   close(): void {
     holders.delete(this);
-    for (const file of [...this.#files.values()]) {
+    for (const file of [...this.#files]) {
       this.#files.delete(file.fd);
       file.forget();
     }
@@ -163,7 +165,7 @@ export class Watchers implements Holder {
   /** The selector does. */
   watchAgain(_fd: number): void {}
 
-  check(events: number, { mode, exclusive }: WatchedFile): void {
+  check(events: number, { options: { mode, exclusive } }: WatchedFile): void {
     checkEvents(events);
     checkSupported(this.#selector.backend, this.#selector.capabilities, events, mode, exclusive);
   }
@@ -222,14 +224,13 @@ export class Watchers implements Holder {
   #lookUp(file: FileLike): WatchedFile | undefined {
     const fd = descriptorOrClosed(file);
     if (fd >= 0) return this.#files.get(fd);
-    for (const known of this.#files.values()) if (known.file === file) return known;
+    for (const known of this.#files) if (known.file === file) return known;
     return undefined;
   }
 
   #addFirst(file: WatchedFile, events: number, callback: WatcherCallback, kind: WatcherKind): FileWatcher {
-    const { mode, exclusive } = file;
     const watcher = new FileWatcher(file, events, callback, kind, this.#batch);
-    this.#selector.register(file.file, events, file, { mode, exclusive });
+    this.#selector.register(file.file, events, file, file.options);
     const before = this.#files.get(file.fd);
     if (before !== undefined) before.superseded = true;
     this.#files.set(file.fd, file);
@@ -256,7 +257,7 @@ export class Watchers implements Holder {
 
   #apply(file: WatchedFile): void {
     if (this.#files.get(file.fd) !== file) return;
-    const { fd, wanted, mode, exclusive } = file;
+    const { fd, wanted } = file;
     try {
       if (file.empty) {
         this.#drop(file);
@@ -270,7 +271,7 @@ export class Watchers implements Holder {
         }
         return;
       }
-      if (file.registered === 0) this.#selector.register(file.file, wanted, file, { mode, exclusive });
+      if (file.registered === 0) this.#selector.register(file.file, wanted, file, file.options);
       else if (file.registered !== wanted) this.#selector.modify(fd, wanted, file);
       else if (file.muted) this.#selector.rearm(fd);
       file.registered = wanted;
@@ -308,7 +309,7 @@ export class Watchers implements Holder {
   }
 }
 
-function unlike({ fd, mode, exclusive }: WatchedFile): StateError {
+function unlike({ fd, options: { mode, exclusive } }: WatchedFile): StateError {
   return new StateError(
     'ERR_UNSUPPORTED',
     `the watchers of descriptor ${fd} share one registration: ${mode}${exclusive ? ', exclusive' : ''}`,

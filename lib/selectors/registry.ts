@@ -1,4 +1,5 @@
 /** Which descriptors a selector watches: keys, generations, and lookup by descriptor or by object. */
+import { DescriptorTable } from '../descriptor-table.js';
 import { descriptorOrClosed, type FileLike } from '../files.js';
 import { isOneshot, type TriggerMode } from './capabilities.js';
 
@@ -20,31 +21,30 @@ export type ReadyKey<T = unknown> = readonly [key: SelectorKey<T>, events: numbe
 export class Registration<T> {
   /** Whether a oneshot registration has fired and waits to be armed again. */
   fired = false;
-  // Known from the key's mode; asked for with each event.
-  oneshot: boolean;
 
   constructor(
     public key: SelectorKey<T>,
     /** Names this registration in the kernel, so that an event can be told from one of its predecessors. */
     public generation: number,
     public exclusive: boolean,
-  ) {
-    this.oneshot = isOneshot(key.mode);
+  ) {}
+
+  get oneshot(): boolean {
+    return isOneshot(this.key.mode);
   }
 
   /** Takes over what the kernel was told of `changed`, which is armed now. */
-  become({ key, generation, exclusive, oneshot }: Registration<T>): void {
+  become({ key, generation, exclusive }: Registration<T>): void {
     this.key = key;
     this.generation = generation;
     this.exclusive = exclusive;
-    this.oneshot = oneshot;
     this.fired = false;
   }
 }
 
-/** The registrations by descriptor: an array, because each event is looked up in it. */
+/** The registrations by descriptor. */
 export class Registry<T> implements Iterable<Registration<T>> {
-  readonly #byDescriptor: (Registration<T> | undefined)[] = [];
+  readonly #byDescriptor = new DescriptorTable<Registration<T>>();
   #size = 0;
   #generation = 0;
 
@@ -59,39 +59,34 @@ export class Registry<T> implements Iterable<Registration<T>> {
   }
 
   at(fd: number): Registration<T> | undefined {
-    return this.#byDescriptor[fd];
+    return this.#byDescriptor.get(fd);
   }
 
   /** By descriptor; an object that was closed, and so has none any more, by identity. */
   find(file: FileLike): Registration<T> | undefined {
     const fd = descriptorOrClosed(file);
-    const found = fd < 0 ? undefined : this.#byDescriptor[fd];
+    const found = fd < 0 ? undefined : this.#byDescriptor.get(fd);
     if (found !== undefined || typeof file === 'number') return found;
     for (const registration of this) if (registration.key.fileobj === file) return registration;
     return undefined;
   }
 
   add(registration: Registration<T>): void {
-    const { fd } = registration.key;
-    // Filled up without holes: V8 would turn a sparse array into a hash table.
-    while (this.#byDescriptor.length <= fd) this.#byDescriptor.push(undefined);
-    this.#byDescriptor[fd] = registration;
+    this.#byDescriptor.set(registration.key.fd, registration);
     this.#size++;
   }
 
   delete(fd: number): void {
-    if (this.#byDescriptor[fd] === undefined) return;
-    this.#byDescriptor[fd] = undefined;
-    this.#size--;
+    if (this.#byDescriptor.delete(fd)) this.#size--;
   }
 
   clear(): void {
-    this.#byDescriptor.length = 0;
+    this.#byDescriptor.clear();
     this.#size = 0;
   }
 
-  *[Symbol.iterator](): Generator<Registration<T>> {
-    for (const registration of this.#byDescriptor) if (registration !== undefined) yield registration;
+  [Symbol.iterator](): Generator<Registration<T>> {
+    return this.#byDescriptor[Symbol.iterator]();
   }
 }
 

@@ -11,22 +11,20 @@ type Step = IteratorResult<Buffer, undefined>;
 export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer | null> {
   readonly #reader: StreamReader;
   readonly #promises: PromiseWork;
-  // Of the step that waits.
-  #resolve: ((step: Step) => void) | null = null;
-  #reject: ((error: unknown) => void) | null = null;
+  // Of the step that waits. Its reject is not kept, which is a function for each connection: a rejected promise does as well.
+  #resolve: ((step: Step | Promise<Step>) => void) | null = null;
 
-  constructor(reader: StreamReader, promises: PromiseWork) {
+  constructor(reader: StreamReader) {
     this.#reader = reader;
-    this.#promises = promises;
+    this.#promises = reader.promises;
   }
 
   next(): Promise<Step> {
     // One waits: the reader says to another what it says to everybody.
-    if (this.#resolve !== null) return new ChunkIterator(this.#reader, this.#promises).next();
-    return new Promise((resolve, reject) => {
+    if (this.#resolve !== null) return new ChunkIterator(this.#reader).next();
+    return new Promise((resolve) => {
       this.#promises.begin();
       this.#resolve = resolve;
-      this.#reject = reject;
       try {
         this.#reader.readTo(this);
       } catch (error) {
@@ -46,20 +44,18 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
 
   /** @internal */
   setResult(chunk: Buffer | null): void {
-    const resolve = this.#resolve;
-    this.#end();
-    resolve?.(chunk === null ? { value: undefined, done: true } : { value: chunk, done: false });
+    this.#settle(chunk === null ? { value: undefined, done: true } : { value: chunk, done: false });
   }
 
   /** @internal */
   setException(error: unknown): void {
-    const reject = this.#reject;
-    this.#end();
-    reject?.(error);
+    this.#settle(Promise.reject(error));
   }
 
-  #end(): void {
-    this.#resolve = this.#reject = null;
+  #settle(step: Step | Promise<Step>): void {
+    const resolve = this.#resolve;
+    this.#resolve = null;
     this.#promises.end();
+    resolve?.(step);
   }
 }

@@ -25,48 +25,51 @@ export function checkHandler(handler: ConnectionHandler): void {
 
 /** Has a connection served. What goes wrong is reported, and aborts it; nothing is thrown. */
 export function handle(connection: Connection, handler: ConnectionHandler): void {
+  const { writer } = connection;
   try {
     const returned = handler(connection);
-    if (isCoroutine(returned)) followTask(returned, connection);
-    else if (isThenable(returned)) followPromise(returned, connection);
+    if (isCoroutine(returned)) followTask(returned, writer);
+    else if (isThenable(returned)) followPromise(returned, writer);
   } catch (error) {
-    failed(error, connection);
+    failed(error, writer);
   }
 }
 
-function followTask(coroutine: Coroutine<unknown>, connection: Connection): void {
-  const { transport } = connection.writer;
+function followTask(coroutine: Coroutine<unknown>, writer: StreamWriter): void {
+  const { transport } = writer;
   const task = createTask(coroutine, { reactor: transport.reactor });
   task.addDoneCallback(() => {
     const failure = failureOf(task);
     const error = failure && otherThanCancelled(failure.error);
     if (failure === undefined) transport.close();
     else if (error === undefined) transport.abort();
-    else failed(error, connection);
+    else failed(error, writer);
   });
 }
 
 /** Not as a future: while the handler of each connection waits, that would be the better part of what one costs. */
-function followPromise(promise: PromiseLike<unknown>, connection: Connection): void {
-  const { transport } = connection.writer;
-  const { promises } = transport.reactor.futures;
-  promises.begin();
-  // Of a promise this is itself; of what only looks like one it is one that settles once, and never throws.
-  Promise.resolve(promise).then(
-    () => {
-      promises.end();
-      transport.close();
-    },
-    (error: unknown) => {
-      promises.end();
-      if (error instanceof CancelledError) transport.abort();
-      else failed(error, connection);
-    },
-  );
+function followPromise(promise: PromiseLike<unknown>, writer: StreamWriter): void {
+  writer.transport.reactor.futures.promises.begin();
+  // Of a promise this is itself; of what only looks like one it is one that settles once, and never throws. Bound
+  // functions are smaller than closures, and need no context.
+  Promise.resolve(promise).then(fulfilled.bind(writer), rejected.bind(writer));
+}
+
+function fulfilled(this: StreamWriter): void {
+  const { transport } = this;
+  transport.reactor.futures.promises.end();
+  transport.close();
+}
+
+function rejected(this: StreamWriter, error: unknown): void {
+  const { transport } = this;
+  transport.reactor.futures.promises.end();
+  if (error instanceof CancelledError) transport.abort();
+  else failed(error, this);
 }
 
 /** What only a peer, or the server's end, can cause is no mistake of the handler: nobody is told, least of all the process. */
-function failed(error: unknown, { writer }: Connection): void {
+function failed(error: unknown, writer: StreamWriter): void {
   const { transport } = writer;
   if (!isFate(error, writer)) {
     const fd = transport.socket.fileno();

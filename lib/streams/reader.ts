@@ -3,6 +3,7 @@ import { constants } from 'node:buffer';
 import { checkInteger } from '../arguments.js';
 import { StateError } from '../native/errors.js';
 import { Future } from '../reactor/future.js';
+import type { PromiseWork } from '../reactor/promises.js';
 import { ChunkIterator } from './chunk-iterator.js';
 import { Chunks } from './chunks.js';
 import { IncompleteReadError, LimitOverrunError } from './errors.js';
@@ -15,6 +16,13 @@ export const DEFAULT_LIMIT = 64 * 1024;
 
 /** More must arrive before a read can be satisfied. */
 const WAIT = Symbol('wait');
+
+/** How a stream ended. */
+interface End {
+  readonly error: Error | null;
+  /** Whether what was received is all that the peer sent. */
+  readonly whole: boolean;
+}
 
 /** Takes from the buffer what a read asked for. @throws what the read is rejected with. */
 type Attempt<T> = (reader: StreamReader) => T | typeof WAIT;
@@ -42,15 +50,13 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   readonly #transport: Transport;
   readonly #limit: number;
-  readonly #chunks = new Chunks();
+  // Made when bytes come that nobody waits for: an idle connection has none.
+  #chunks: Chunks | null = null;
   // The read that waits: who gets what was read, and how it is read.
   #waiting: Sink<unknown> | null = null;
   #attempt: Attempt<unknown> | null = null;
   #paused = false;
-  #ended = false;
-  // Whether what was received is all that the peer sent.
-  #whole = false;
-  #error: Error | null = null;
+  #end: End | null = null;
   #onCancel: (() => void) | null = null;
   #onReturn: ((bytes: Buffer | null) => void) | null = null;
 
@@ -62,7 +68,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Whether the stream has ended in order, and all of it was read. */
   get atEnd(): boolean {
-    return this.#ended && this.#error === null && this.#chunks.length === 0;
+    return this.#end?.error === null && this.#length === 0;
   }
 
   /**
@@ -90,8 +96,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readExactly(length: number): Future<Buffer> {
     checkInteger(length, 'length', 0, constants.MAX_LENGTH);
     return this.#read(() => {
-      if (this.#chunks.length >= length) return this.#take(length);
-      return this.#ended ? this.#incomplete(length) : WAIT;
+      if (this.#length >= length) return this.#take(length);
+      return this.#end === null ? WAIT : this.#incomplete(length);
     }, this.#giveBack);
   }
 
@@ -106,9 +112,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readUntil(separator: Separator | readonly Separator[]): Future<Buffer> {
     const search = new Search(new Separators(separator), this.#limit);
     return this.#read(() => {
-      const match = search.find(this.#chunks);
+      const match = search.find(this.#buffer);
       if (match !== null) return this.#take(match.end);
-      return this.#ended ? this.#incomplete(Number.POSITIVE_INFINITY) : WAIT;
+      return this.#end === null ? WAIT : this.#incomplete(Number.POSITIVE_INFINITY);
     }, this.#giveBack);
   }
 
@@ -124,9 +130,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
     let bytes: Buffer = NOTHING;
     return this.#read<string | null>(
       () => {
-        const match = search.find(this.#chunks) ?? this.#lastLine();
-        if (match === null) return this.#ended ? this.#atLast(null) : WAIT;
-        bytes = this.#chunks.cut(match.end);
+        const match = search.find(this.#buffer) ?? this.#lastLine();
+        if (match === null) return this.#end === null ? WAIT : this.#atLast(null);
+        bytes = this.#buffer.cut(match.end);
         this.#resumeBelow();
         return bytes.toString('utf8', 0, match.start);
       },
@@ -142,9 +148,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   readAll(): Future<Buffer> {
     return this.#read(() => {
-      if (!this.#ended) return WAIT;
-      if (!this.#whole) return this.#incomplete(Number.POSITIVE_INFINITY);
-      return this.#take(this.#chunks.length);
+      if (this.#end === null) return WAIT;
+      if (!this.#end.whole) return this.#incomplete(Number.POSITIVE_INFINITY);
+      return this.#take(this.#length);
     }, this.#giveBack);
   }
 
@@ -156,8 +162,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   peek(max?: number): Buffer {
     checkMax(max);
-    const { length } = this.#chunks;
-    return this.#chunks.copy(max === undefined || max > length ? length : max);
+    const { length } = this.#buffer;
+    return this.#buffer.copy(max === undefined || max > length ? length : max);
   }
 
   /** The lines up to the end. Whoever leaves the loop may read on. @throws as {@link StreamReader.readLine}. */
@@ -167,7 +173,12 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Chunks as they come, up to the end. Whoever leaves the loop may read on. @throws as {@link StreamReader.read}. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
-    return new ChunkIterator(this, this.#transport.reactor.futures.promises);
+    return new ChunkIterator(this);
+  }
+
+  /** @internal Among which a step of an iteration counts while it waits. */
+  get promises(): PromiseWork {
+    return this.#transport.reactor.futures.promises;
   }
 
   /** @internal Reads what there is, for a step of an iteration. @throws as {@link StreamReader.read}. */
@@ -178,24 +189,22 @@ export class StreamReader implements AsyncIterable<Buffer> {
   /** @internal Bytes arrived; they are copied. */
   feed(data: Uint8Array): void {
     const waiting = this.#waiting;
-    if (waiting !== null && this.#attempt === StreamReader.#readAll && this.#chunks.length === 0) {
+    if (waiting !== null && this.#attempt === StreamReader.#readAll && this.#length === 0) {
       // Nothing stands before it: no detour through the buffer.
       this.#waiting = this.#attempt = null;
       waiting.setResult(copyOf(data));
       this.waitingChanged();
       return;
     }
-    this.#chunks.append(data);
+    this.#buffer.append(data);
     this.#tryAgain();
     this.#pauseAbove();
   }
 
   /** @internal Nothing more will come. What was said first holds. @param whole - whether the peer said so. */
   end(error: Error | null, whole = false): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#whole = whole;
-    this.#error = error;
+    if (this.#end !== null) return;
+    this.#end = { error, whole };
     this.#tryAgain();
   }
 
@@ -253,53 +262,65 @@ export class StreamReader implements AsyncIterable<Buffer> {
   get #giveBack(): (bytes: Buffer | null) => void {
     this.#onReturn ??= (bytes) => {
       if (bytes === null) return;
-      this.#chunks.prepend(bytes);
+      this.#buffer.prepend(bytes);
       this.#tryAgain();
       this.#pauseAbove();
     };
     return this.#onReturn;
   }
 
+  /** What has arrived, and was not read. */
+  get #buffer(): Chunks {
+    this.#chunks ??= new Chunks();
+    return this.#chunks;
+  }
+
+  /** Its bytes. */
+  get #length(): number {
+    return this.#chunks === null ? 0 : this.#chunks.length;
+  }
+
   #takeUpTo(max: number): Buffer | null | typeof WAIT {
-    const { length } = this.#chunks;
+    const length = this.#length;
     if (length > 0 || max === 0) return this.#take(Math.min(max, length));
-    return this.#ended ? this.#atLast(null) : WAIT;
+    return this.#end === null ? WAIT : this.#atLast(null);
   }
 
   #take(length: number): Buffer {
-    const bytes = this.#chunks.take(length);
+    const bytes = this.#buffer.take(length);
     this.#resumeBelow();
     return bytes;
   }
 
   /** What a read finds when all was read. */
   #atLast<T>(result: T): T {
-    if (this.#error !== null) throw this.#error;
+    const error = this.#end?.error ?? null;
+    if (error !== null) throw error;
     return result;
   }
 
   #incomplete(expected: number): never {
-    const { length } = this.#chunks;
+    const length = this.#length;
     if (length === 0) this.#atLast(null);
-    throw new IncompleteReadError(this.#take(length), expected, this.#error);
+    throw new IncompleteReadError(this.#take(length), expected, this.#end?.error ?? null);
   }
 
   /** A line that only the end of the stream ends; what a lost connection breaks off is none. */
   #lastLine(): Match | null {
-    const { length } = this.#chunks;
-    if (!this.#whole || length === 0) return null;
+    const length = this.#length;
+    if (this.#end?.whole !== true || length === 0) return null;
     if (length > this.#limit) throw new LimitOverrunError(length, this.#limit);
     return { start: length, end: length };
   }
 
   #pauseAbove(): void {
-    if (this.#paused || this.#waiting !== null || this.#chunks.length <= 2 * this.#limit) return;
+    if (this.#paused || this.#waiting !== null || this.#length <= 2 * this.#limit) return;
     this.#paused = true;
     this.#transport.pauseReading();
   }
 
   #resumeBelow(): void {
-    if (this.#chunks.length <= this.#limit) this.#resume();
+    if (this.#length <= this.#limit) this.#resume();
   }
 
   #resume(): void {

@@ -24,7 +24,6 @@ export class SocketTransport extends Transport implements WatcherKind {
   #queue: WriteQueue | null = null;
   // Whether the peer has said that there is no more.
   #atEnd = false;
-  #interest = EVENT_READ;
   #localAddress: Address | null = null;
   #remoteAddress: Address | null = null;
 
@@ -132,7 +131,6 @@ export class SocketTransport extends Transport implements WatcherKind {
     this.#queue = null;
     // It hears of the reactor's close, which may come before connectionLost() was called.
     this.#watcher.pause();
-    this.#interest = 0;
   }
 
   protected override release(): void {
@@ -284,7 +282,7 @@ export class SocketTransport extends Transport implements WatcherKind {
     if (this.losing) return;
     const interest =
       (this.wantsData && !this.#atEnd ? EVENT_READ : 0) | (this.writeBufferSize > 0 ? EVENT_WRITE : 0);
-    if (interest === this.#interest || !this.#watcher.active) return;
+    if (interest === this.#watcher.interest || !this.#watcher.active) return;
     if (interest === 0) {
       this.#watcher.pause();
     } else {
@@ -294,9 +292,7 @@ export class SocketTransport extends Transport implements WatcherKind {
       } catch (error) {
         // Somebody else waits for the socket to become writable.
         this.fail(error as Error);
-        return;
       }
     }
-    this.#interest = interest;
   }
 }

@@ -23,9 +23,13 @@ export interface StreamProtocolOptions {
 
 export class StreamProtocol implements Protocol {
   /** What arrived before an error is delivered before it. */
-  readonly takesRest = true;
+  get takesRest(): boolean {
+    return true;
+  }
+
   readonly #options: StreamProtocolOptions;
-  #connection: Connection | null = null;
+  #reader: StreamReader | null = null;
+  #writer: StreamWriter | null = null;
 
   constructor(options: StreamProtocolOptions = {}) {
     this.#options = options;
@@ -33,39 +37,40 @@ export class StreamProtocol implements Protocol {
 
   /** @throws StateError `ERR_INVALID_STATE`: it is not made yet. */
   get connection(): Connection {
-    if (this.#connection !== null) return this.#connection;
+    const reader = this.#reader;
+    const writer = this.#writer;
+    if (reader !== null && writer !== null) return { reader, writer };
     throw new StateError('ERR_INVALID_STATE', 'the connection is not made yet');
   }
 
   connectionMade(transport: Transport): void {
     const { limit, onConnection } = this.#options;
-    this.#connection = {
-      reader: new StreamReader(transport, limit),
-      writer: new StreamWriter(transport),
-    };
-    onConnection?.(this.#connection);
+    this.#reader = new StreamReader(transport, limit);
+    this.#writer = new StreamWriter(transport);
+    onConnection?.(this.connection);
   }
 
   dataReceived(data: Buffer): void {
-    this.#connection?.reader.feed(data);
+    this.#reader?.feed(data);
   }
 
   eofReceived(): boolean {
-    this.#connection?.reader.end(null, true);
+    this.#reader?.end(null, true);
     return this.#options.halfOpen ?? true;
   }
 
   pauseWriting(): void {
-    this.#connection?.writer.pause();
+    this.#writer?.pause();
   }
 
   resumeWriting(): void {
-    this.#connection?.writer.resume();
+    this.#writer?.resume();
   }
 
   connectionLost(error: Error | null): void {
-    if (this.#connection === null) return;
-    const { reader, writer } = this.#connection;
+    const reader = this.#reader;
+    const writer = this.#writer;
+    if (reader === null || writer === null) return;
     // Whoever closes it himself has what he wants of it.
     if (error === null && writer.closed) reader.end(null, true);
     else

@@ -9,8 +9,20 @@ import type { Socket } from '../sockets/socket.js';
 import { checkProtocol, type Protocol } from './protocol.js';
 import { hasEnded } from './reactor-end.js';
 
-const HIGH = 64 * 1024;
-const LOW = 16 * 1024;
+/** How many bytes may be buffered before its protocol is to pause, and how many when it may go on. */
+interface Limits {
+  readonly high: number;
+  readonly low: number;
+}
+
+const LIMITS: Limits = { high: 64 * 1024, low: 16 * 1024 };
+
+/** Why a connection ends. */
+interface Ending {
+  readonly error: Error | null;
+  /** What flush() says of bytes that were dropped. */
+  readonly unsent: Error | null;
+}
 
 /** Somebody who waits until so many bytes were sent. */
 interface Flush {
@@ -44,14 +56,10 @@ export abstract class Transport {
   protected received = 0;
   protected sent = 0;
   readonly #owner: TransportOwner | null;
-  #high = HIGH;
-  #low = LOW;
+  #limits = LIMITS;
   #full = false;
-  #error: Error | null = null;
-  // What flush() says of bytes that were dropped.
-  #unsent: Error | null = null;
-  // Whether connectionLost is to be called, or was.
-  #losing = false;
+  // There is one as soon as connectionLost is to be called.
+  #ending: Ending | null = null;
   #flushing: Flush[] | null = null;
 
   protected constructor(reactor: Reactor, protocol: Protocol, owner: TransportOwner | null) {
@@ -76,12 +84,12 @@ export abstract class Transport {
 
   /** @internal Why it has failed, or was aborted; `null`: it was not. */
   get failure(): Error | null {
-    return this.#error;
+    return this.#ending?.error ?? null;
   }
 
   /** @internal What became of bytes that were not sent before the end; `null`: there were none. */
   get unsent(): Error | null {
-    return this.#unsent;
+    return this.#ending?.unsent ?? null;
   }
 
   get bytesRead(): number {
@@ -128,8 +136,7 @@ export abstract class Transport {
   setWriteBufferLimits(high: number, low?: number): void {
     checkInteger(high, 'high', 0, Number.MAX_SAFE_INTEGER);
     if (low !== undefined) checkInteger(low, 'low', 0, high);
-    this.#high = high;
-    this.#low = low ?? Math.floor(high / 4);
+    this.#limits = { high, low: low ?? Math.floor(high / 4) };
     if (this.state === 'open') this.#checkHigh();
   }
 
@@ -161,7 +168,8 @@ export abstract class Transport {
    */
   flush(): Future<void> {
     const future = new Future<void>(this.reactor.futures, () => this.#forget(future));
-    if (this.#unsent !== null) future.setException(this.#unsent);
+    const { unsent } = this;
+    if (unsent !== null) future.setException(unsent);
     else if (this.writeBufferSize === 0) future.setResult();
     else {
       this.#flushing ??= [];
@@ -184,7 +192,7 @@ export abstract class Transport {
   /** Ends the connection at once; what is buffered is dropped. @param error - what `connectionLost` is told. */
   abort(error: Error | null = null): void {
     this.#giveUp();
-    if (this.#losing) return;
+    if (this.losing) return;
     this.state = 'closing';
     this.stopReading();
     this.#end(error);
@@ -233,7 +241,7 @@ export abstract class Transport {
     const unsent = flushing.filter(({ bytes }) => bytes > this.sent);
     this.#flushing = unsent.length > 0 ? unsent : null;
     for (const { future, bytes } of flushing) if (bytes <= this.sent) future.setResult();
-    if (this.#full && this.writeBufferSize <= this.#low) {
+    if (this.#full && this.writeBufferSize <= this.#limits.low) {
       this.#full = false;
       // It may write, close or abort.
       this.#tell('resumeWriting');
@@ -243,7 +251,7 @@ export abstract class Transport {
 
   /** The connection has failed. */
   protected fail(error: Error): void {
-    if (this.#losing) return;
+    if (this.losing) return;
     if (this.state === 'open') this.state = 'failed';
     this.#end(error);
   }
@@ -254,7 +262,7 @@ export abstract class Transport {
     if (this.state === 'failed') this.deliverRest();
     this.state = 'lost';
     try {
-      this.protocol.connectionLost?.(this.#error);
+      this.protocol.connectionLost?.(this.failure);
     } catch (error) {
       this.report(error, 'connectionLost');
     } finally {
@@ -291,7 +299,7 @@ export abstract class Transport {
 
   /** Whether connectionLost is to be called, or was. */
   protected get losing(): boolean {
-    return this.#losing;
+    return this.#ending !== null;
   }
 
   /** A callback without which the connection cannot go on has thrown. */
@@ -319,7 +327,7 @@ export abstract class Transport {
   }
 
   #checkHigh(): void {
-    if (this.#full || this.writeBufferSize <= this.#high) return;
+    if (this.#full || this.writeBufferSize <= this.#limits.high) return;
     this.#full = true;
     this.#tell('pauseWriting');
   }
@@ -340,17 +348,13 @@ export abstract class Transport {
 
   /** The protocol is told in an iteration of its own; by a reactor that has none any more, now. */
   #end(error: Error | null): void {
-    if (this.#losing) return;
-    this.#losing = true;
-    this.#error = error;
-    if (error !== null) this.#unsent = error;
-    else if (this.writeBufferSize > 0) {
-      this.#unsent = new StateError('ERR_CLOSED', 'the connection was aborted before all was sent');
-    }
+    if (this.losing) return;
+    const unsent = error ?? (this.writeBufferSize > 0 ? aborted() : null);
+    this.#ending = { error, unsent };
     const flushing = this.#flushing ?? [];
     this.#flushing = null;
     this.stop();
-    for (const { future } of flushing) if (this.#unsent !== null) future.setException(this.#unsent);
+    for (const { future } of flushing) if (unsent !== null) future.setException(unsent);
     const { reactor } = this;
     this.inContext(() => {
       if (hasEnded(reactor)) this.tellLost();
@@ -361,4 +365,8 @@ export abstract class Transport {
   #forget(future: Future<void>): void {
     this.#flushing = this.#flushing?.filter((other) => other.future !== future) ?? null;
   }
+}
+
+function aborted(): StateError {
+  return new StateError('ERR_CLOSED', 'the connection was aborted before all was sent');
 }

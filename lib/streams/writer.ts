@@ -1,24 +1,11 @@
 /** The writing side of a connection. */
 import { StateError } from '../native/errors.js';
 import { Future } from '../reactor/future.js';
-import type { Reactor } from '../reactor/reactor.js';
 import type { Transport } from './transport.js';
 
 /** Why the connection ended; `null`: in order. */
 interface Loss {
   readonly error: Error | null;
-}
-
-// One for all writers of a reactor: most calls of drain() have nothing to wait for.
-const drained = new WeakMap<Reactor, Future<void>>();
-
-function drainedOf(reactor: Reactor): Future<void> {
-  const known = drained.get(reactor);
-  if (known !== undefined) return known;
-  const future = new Future<void>(reactor.futures);
-  future.setResult();
-  drained.set(reactor, future);
-  return future;
 }
 
 /**
@@ -40,13 +27,11 @@ function drainedOf(reactor: Reactor): Future<void> {
 export class StreamWriter implements AsyncDisposable {
   readonly transport: Transport;
   #full = false;
-  #closed = false;
-  #aborted = false;
+  // Whether this has ended the connection, and how.
+  #ended: 'closed' | 'aborted' | null = null;
   #loss: Loss | null = null;
   #draining: Set<Future<void>> | null = null;
   #closing: Set<Future<void>> | null = null;
-  // What most calls of drain() return.
-  #drained: Future<void> | null = null;
 
   /** @internal Made with a connection: `openConnection()`, `startServer()`. */
   constructor(transport: Transport) {
@@ -77,8 +62,7 @@ export class StreamWriter implements AsyncDisposable {
       this.#draining ??= new Set();
       return this.#wait(this.#draining);
     }
-    this.#drained ??= drainedOf(this.transport.reactor);
-    return this.#drained;
+    return this.transport.reactor.done;
   }
 
   /** Waits until everything that was written has been handed to the kernel. @throws as {@link Transport.flush}. */
@@ -99,19 +83,19 @@ export class StreamWriter implements AsyncDisposable {
    * all was sent.
    */
   close(): Future<void> {
-    this.#closed = true;
+    this.#ended ??= 'closed';
     this.transport.close();
     if (this.#loss === null) {
       this.#closing ??= new Set();
       return this.#wait(this.#closing);
     }
     const failure = this.#loss.error ?? this.dropped;
-    return failure === null ? this.#done() : this.#failed(failure);
+    return failure === null ? this.transport.reactor.done : this.#failed(failure);
   }
 
   /** Closes the connection at once; what is buffered is dropped. */
   abort(): void {
-    this.#closed = this.#aborted = true;
+    this.#ended = 'aborted';
     this.transport.abort();
   }
 
@@ -122,7 +106,7 @@ export class StreamWriter implements AsyncDisposable {
 
   /** @internal Whether it was closed, or aborted, by this. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#ended !== null;
   }
 
   /** @internal More is buffered than the high-water mark. */
@@ -152,7 +136,7 @@ export class StreamWriter implements AsyncDisposable {
 
   /** @internal What became of what was written, where somebody else dropped it. */
   get dropped(): Error | null {
-    return this.#aborted ? null : this.transport.unsent;
+    return this.#ended === 'aborted' ? null : this.transport.unsent;
   }
 
   #endDraining(error: Error | null): void {
@@ -163,12 +147,6 @@ export class StreamWriter implements AsyncDisposable {
   #wait(waiting: Set<Future<void>>): Future<void> {
     const future: Future<void> = new Future(this.transport.reactor.futures, () => waiting.delete(future));
     waiting.add(future);
-    return future;
-  }
-
-  #done(): Future<void> {
-    const future = new Future<void>(this.transport.reactor.futures);
-    future.setResult();
     return future;
   }
 
