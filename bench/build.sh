@@ -1,6 +1,6 @@
 #!/bin/sh
 # Compiles the C programs of load/ and rivals/ into build/, each only when a source is newer than the program.
-# One whose library is missing is left out. CC names another compiler; exit code 127: there is none.
+# One whose library is missing is left out, and removed if it is an old one. CC names another compiler; exit code 127: there is none.
 set -eu
 cd "$(dirname "$0")"
 mkdir -p build
@@ -16,13 +16,14 @@ library_of() {
 for source in load/*.c rivals/*.c; do
   name=$(basename "$source" .c)
   program=build/$name
-  if [ -x "$program" ] && [ -z "$(find "$source" load/*.h rivals/*.h build.sh -newer "$program")" ]; then
-    continue
-  fi
   library=$(library_of "$name")
   flags=
-  if [ -n "$library" ]; then
-    flags=$(pkg-config --cflags --libs "$library" 2> /dev/null) || continue
+  if [ -n "$library" ] && ! flags=$(pkg-config --cflags --libs "$library" 2> /dev/null); then
+    rm -f "$program"
+    continue
+  fi
+  if [ -x "$program" ] && [ -z "$(find "$source" load/*.h rivals/*.h build.sh -newer "$program")" ]; then
+    continue
   fi
   # Under another name first: the program may be running, or another build may be under way.
   # Unquoted, so that CC may carry a wrapper or options: CC='ccache gcc'.

@@ -1,8 +1,10 @@
 /** Four processes that wait for the same port: how many wake up for a connection, and who gets it. */
-import { inRounds, programOf } from '../support/rounds.mjs';
+import { ours } from '../support/commands.mjs';
+import { measure } from '../support/programs.mjs';
+import { inRounds } from '../support/rounds.mjs';
+import { partOf } from './parts.mjs';
 
 /** @typedef {import('../support/results.mjs').Figure} Figure */
-/** @typedef {import('../support/results.mjs').Row} Row */
 
 const SIZES = {
   full: { connections: 1000, rounds: 5 },
@@ -10,8 +12,6 @@ const SIZES = {
   moment: { connections: 50, rounds: 1 },
 };
 const PLAIN = 'plain';
-/** What the program's figures of its second half begin with. */
-const BURST = 'burst.';
 /** @type {readonly Figure[]} */
 const FIGURES = [
   { key: 'wakeUpsPerConnection', title: 'wake-ups/connection' },
@@ -26,45 +26,31 @@ const NOTE =
   'finds the queue empty before its wait has returned goes on waiting: only the switches, to and from any worker, and ' +
   'the CPU time tell of it. Of the connections the busiest of four even ones would have a share of 0.25.';
 
-/** The rows with the figures of one half only. @type {(rows: readonly Row[], half: 'single' | 'burst') => Row[]} */
-function halfOf(rows, half) {
-  return rows.map((row) => ({
-    ...row,
-    samples: row.samples.map((sample) => {
-      const figures = Object.entries(sample).filter(([key]) => key.startsWith(BURST) === (half === 'burst'));
-      return Object.fromEntries(figures.map(([key, value]) => [key.replace(BURST, ''), value]));
-    }),
-  }));
-}
-
 /** @type {import('../support/cell.mjs').Cell} */
 export const acceptStorm = {
   name: 'accept-storm',
   async measure({ pass }) {
     const { connections, rounds } = SIZES[pass];
-    const contenders = [PLAIN, 'exclusive', 'reusePort'].map((how) =>
+    const contenders = [PLAIN, 'exclusive', 'reusePort'].map((how) => {
+      const args = ['--how', how, '--connections', `${connections}`];
+      const { command, ...whose } = ours('programs/accept-storm.mjs', ...args);
       // On any core: on the same one, the first that wakes would be served before the others look.
-      programOf(
-        how,
-        'programs/accept-storm.mjs',
-        ['--how', how, '--connections', `${connections}`],
-        undefined,
-      ),
-    );
-    const rows = await inRounds('accept storm', contenders, rounds);
+      return { ...whose, name: how, turn: () => measure(command, undefined) };
+    });
+    const rows = await inRounds('accept storm', contenders, rounds, { warmUp: false });
     const common = { note: NOTE, figures: [...FIGURES], setting: { workers: 4, connections } };
     return [
       {
         ...common,
         id: 'accept storm',
         title: 'Four workers accept: one connection after the other',
-        rows: halfOf(rows, 'single'),
+        rows: partOf(rows, 'single'),
       },
       {
         ...common,
         id: 'accept storm, bursts',
         title: 'Four workers accept: 32 connections at once',
-        rows: halfOf(rows, 'burst'),
+        rows: partOf(rows, 'burst'),
       },
     ];
   },

@@ -1,6 +1,5 @@
 /** Crossing: what it costs to bring an event from the kernel into JavaScript, in time and in memory. */
-import { fileURLToPath } from 'node:url';
-import { nativeProgram } from '../support/native.mjs';
+import { inC, ours } from '../support/commands.mjs';
 import { measure } from '../support/programs.mjs';
 import { inRounds } from '../support/rounds.mjs';
 
@@ -10,7 +9,7 @@ import { inRounds } from '../support/rounds.mjs';
 
 /** `samples` of so many milliseconds are what one process takes; `quick` leaves out of whom nothing is promised. */
 const PASSES = {
-  full: { rounds: 5, samples: 7, milliseconds: 10, everybody: true, garbageRounds: 3, events: 1_000_000 },
+  full: { rounds: 5, samples: 7, milliseconds: 10, everybody: true, garbageRounds: 5, events: 1_000_000 },
   quick: { rounds: 2, samples: 5, milliseconds: 5, everybody: false, garbageRounds: 1, events: 1_000_000 },
   moment: { rounds: 1, samples: 1, milliseconds: 1, everybody: true, garbageRounds: 1, events: 2000 },
 };
@@ -39,33 +38,29 @@ export const crossing = {
   },
 };
 
-/** @type {(path: string) => string} */
-const file = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-
 /** @type {(size: Size, batches: readonly number[], core: number | undefined) => Promise<Group>} */
 async function timeGroup(size, batches, core) {
-  const { path, missing } = nativeProgram('crossing');
+  const kernel = inC('crossing');
   const columns = LAYERS.filter(({ promised }) => promised || size.everybody).filter(
-    ({ layer }) => layer !== null || missing === undefined,
+    ({ layer }) => layer !== null || kernel.missing === undefined,
   );
-  const program = [process.execPath, file('programs/crossing.mjs')];
+  const besideC = kernel.missing === undefined ? [{ title: '÷ epoll_wait', figure: IN_C }] : [];
   const contenders = batches.map((batch) => ({
     name: `batch of ${batch}`,
-    /** @param {number} round */
-    async turn(round) {
-      if (round === 0) return {}; // every program warms itself up
-      const args = ['--batch', batch, '--samples', size.samples, '--milliseconds', size.milliseconds];
+    async turn() {
+      const args = ['--batch', batch, '--samples', size.samples, '--milliseconds', size.milliseconds].map(
+        String,
+      );
       /** @type {Sample} */
       const sample = {};
       for (const { key, layer } of columns) {
-        const command = layer === null ? [path] : [...program, '--layer', layer];
-        const { nanosecondsPerEvent } = await measure([...command, ...args.map(String)], core);
-        sample[key] = nanosecondsPerEvent ?? Number.NaN;
+        const { command } = layer === null ? kernel : ours('programs/crossing.mjs', '--layer', layer);
+        const { nanosecondsPerEvent = Number.NaN } = await measure([...command, ...args], core);
+        sample[key] = nanosecondsPerEvent;
       }
-      return withRatio(sample);
+      return sample;
     },
   }));
-  const besideC = { key: 'ratio', title: 'dispatch ÷ C' };
   return {
     id: 'crossing',
     title: 'What an event costs until JavaScript has it',
@@ -73,41 +68,37 @@ async function timeGroup(size, batches, core) {
       'CPU time of a wait that finds so many descriptors ready, divided by them; none of them is ever read. epoll_wait ' +
       'in C is the kernel’s own share, and what dispatch takes beyond it is what JavaScript adds: one call into the ' +
       'addon for a batch, and for each event one look into the registry and one call of the handler. select and Epoll ' +
-      `make arrays. Hosted, Node’s loop has a turn for each batch.${missing === undefined ? '' : ` epoll_wait in C: ${missing}.`}`,
-    figures: [
-      ...columns.map(({ key, title }) => ({ key, title, digits: 0 })),
-      ...(missing === undefined ? [besideC] : []),
-    ],
-    rows: await inRounds('crossing', contenders, size.rounds),
+      `make arrays. Hosted, Node’s loop has a turn for each batch.${kernel.missing === undefined ? '' : ` epoll_wait in C: ${kernel.missing}.`}`,
+    figures: columns.map(({ key, title, layer }) => ({
+      key,
+      title,
+      digits: 0,
+      ...(layer === 'dispatch' ? { beside: besideC } : {}),
+    })),
+    rows: await inRounds('crossing', contenders, size.rounds, { warmUp: false }),
   };
-}
-
-/** With how many times as long `dispatch` took as C, in the same turn. @type {(sample: Sample) => Sample} */
-function withRatio(sample) {
-  const { nanosecondsPerEvent = Number.NaN, [IN_C]: inC } = sample;
-  return inC === undefined ? sample : { ...sample, ratio: nanosecondsPerEvent / inC };
 }
 
 /** @type {(size: Size, core: number | undefined) => Promise<Group>} */
 async function garbageGroup({ events, garbageRounds }, core) {
-  const program = [process.execPath, '--expose-gc', file('programs/crossing-garbage.mjs')];
+  const [node = '', ...script] = ours('programs/crossing-garbage.mjs').command;
+  const program = [node, '--expose-gc', ...script];
   const contenders = ['dispatch', 'select'].map((layer) => ({
     name: layer,
-    /** @param {number} round */
-    turn: async (round) =>
-      round === 0 ? {} : measure([...program, '--layer', layer, '--events', `${events}`], core),
+    ours: true,
+    turn: () => measure([...program, '--layer', layer, '--events', `${events}`], core),
   }));
   return {
     id: 'crossing, allocation',
     title: `What ${events.toLocaleString('en')} events leave to the garbage collector`,
     note:
       'In batches of 64, in a steady loop. Collections are those of any kind, counted by perf_hooks; bytes are what the ' +
-      'heap grows by where none comes in between.',
+      'heap grows by where none comes in between. Each program shows that it would see both.',
     figures: [
       { key: 'scavenges', title: 'collections', digits: 0, shown: 'max' },
       { key: 'bytesPerEvent', title: 'bytes/event', digits: 2, shown: 'max' },
     ],
-    rows: await inRounds('crossing, allocation', contenders, garbageRounds),
+    rows: await inRounds('crossing, allocation', contenders, garbageRounds, { warmUp: false }),
     setting: { events },
   };
 }

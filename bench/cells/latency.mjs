@@ -4,20 +4,17 @@ import { measureServers } from './servers.mjs';
 /** @typedef {import('../support/echo-servers.mjs').ServerName} ServerName */
 
 /** What the targets are about. @type {ServerName[]} */
-const TARGETED = [
+const TARGETED = ['epoll in C', 'watchers, blocking', 'watchers, hosted', 'node:net'];
+/** @type {ServerName[]} */
+const ALL = [
   'epoll in C',
+  'libuv in C',
   'dispatch, epoll',
   'watchers, blocking',
   'watchers, hosted',
   'protocol, hosted',
   'streams, hosted',
   'node:net',
-];
-/** @type {ServerName[]} */
-const ALL = [
-  'epoll in C',
-  'libuv in C',
-  ...TARGETED.slice(1),
   'node:net, for await',
   'selectors',
   'asyncio, protocol',

@@ -31,17 +31,21 @@ const SETTLE = 0.05;
  * @returns {Promise<Row[][]>} the rows of each load.
  */
 export async function measureServers(loads, cores) {
+  const { path, missing: noLoad } = nativeProgram('echo-load');
   const names = [...new Set(loads.flatMap((load) => load.names))];
-  const servers = new Map(names.map((name) => [name, started(echoServer(name), cores?.[0])]));
+  const servers = new Map(names.map((name) => [name, started(noLoad, echoServer(name), cores?.[0])]));
   try {
     /** @type {Row[][]} */
     const rows = [];
     for (const load of loads) {
       const contenders = load.names.map((name) => {
-        const { missing, running } = /** @type {ReturnType<typeof started>} */ (servers.get(name));
+        const { ours, missing, running } = /** @type {ReturnType<typeof started>} */ (servers.get(name));
         /** @param {number} round */
-        const turn = async (round) => turnOf(await running, load, round === 0, cores?.[1]);
-        return { name, missing, turn };
+        const turn = async (round) => {
+          const server = /** @type {Server} */ (await running);
+          return turnOf(server, load, round === 0, [path], cores?.[1]);
+        };
+        return { name, ours, missing, turn };
       });
       rows.push(await inRounds(load.id, contenders, load.rounds));
     }
@@ -53,28 +57,27 @@ export async function measureServers(loads, cores) {
 }
 
 /**
+ * @param {string | undefined} noLoad - how to have a load, without which nobody takes part.
  * @param {import('../support/echo-servers.mjs').EchoServer} server
  * @param {number | undefined} core
  */
-function started({ command, missing }, core) {
-  if (missing !== undefined) return { missing, running: Promise.resolve(undefined) };
-  const running = startServer(command, core);
+function started(noLoad, { ours, command, missing = noLoad }, core) {
+  const running = missing === undefined ? startServer(command, core) : undefined;
   // Said when it takes its turn.
-  running.catch(() => {});
-  return { missing, running };
+  running?.catch(() => {});
+  return { ours, missing, running };
 }
 
 /**
- * @param {Server | undefined} server
+ * @param {Server} server
  * @param {Load} load
  * @param {boolean} first
+ * @param {readonly string[]} command - of the load.
  * @param {number | undefined} core
  */
-function turnOf(server, { connections, size, seconds, warmUp, quantiles = false }, first, core) {
-  const { path, missing } = nativeProgram('echo-load');
-  if (server === undefined || missing !== undefined) throw new Error(`there is no load: ${missing}`);
+function turnOf(server, { connections, size, seconds, warmUp, quantiles = false }, first, command, core) {
   const settle = first ? warmUp : SETTLE;
   const args = ['--port', server.port, '--server-pid', server.pid, '--connections', connections];
   args.push('--size', size, '--warmup', settle, '--seconds', seconds, ...(quantiles ? ['--quantiles'] : []));
-  return measure([path, ...args.map(String)], core, settle + seconds);
+  return measure([...command, ...args.map(String)], core, settle + seconds);
 }

@@ -4,12 +4,14 @@ import { inRounds, programOf } from '../support/rounds.mjs';
 /** @typedef {import('../support/results.mjs').Group} Group */
 
 const SIZES = {
-  full: { workers: 4, wakes: 100_000, roundTrips: 10_000, posts: 100_000, rounds: 7 },
-  quick: { workers: 4, wakes: 25_000, roundTrips: 2000, posts: 20_000, rounds: 3 },
+  full: { workers: 4, wakes: 100_000, roundTrips: 10_000, posts: 100_000, rounds: 8 },
+  quick: { workers: 4, wakes: 100_000, roundTrips: 2000, posts: 20_000, rounds: 4 },
   moment: { workers: 2, wakes: 500, roundTrips: 100, posts: 500, rounds: 1 },
 };
 /** The threads of a process are not pinned: which of them share a core is a part of what they cost. */
 const NOT_PINNED = undefined;
+/** Each turn is a process of its own, which warms itself up; wakes are counted, warm or not. */
+const ORDER = { warmUp: false };
 
 export const wakers = {
   name: 'wakers',
@@ -29,8 +31,8 @@ async function measureStorm({ workers, wakes, rounds }) {
   const script = 'programs/wake-storm.mjs';
   const args = ['--workers', `${workers}`, '--wakes', `${wakes}`];
   const contenders = [
-    programOf('Waker', script, args, NOT_PINNED),
-    programOf('Waker, rings counted', script, [...args, '--counted'], NOT_PINNED),
+    { ...programOf('Waker', script, args, NOT_PINNED), ours: true },
+    { ...programOf('Waker, rings counted', script, [...args, '--counted'], NOT_PINNED), ours: true },
   ];
   return {
     id: 'wakers, storm',
@@ -44,7 +46,7 @@ the owner a little, so they are counted in a row of their own; the most of all r
       { key: 'ringsBeyondWaits', title: 'rings − waits', digits: 0, shown: 'max' },
       { key: 'milliseconds', title: 'ms', digits: 0 },
     ],
-    rows: await inRounds('wakers, storm', contenders, rounds),
+    rows: await inRounds('wakers, storm', contenders, rounds, ORDER),
     setting: { workers, wakes },
   };
 }
@@ -55,9 +57,11 @@ the owner a little, so they are counted in a row of their own; the most of all r
  */
 async function measureRoundTrips({ roundTrips, rounds }) {
   const rivals = ['MessagePort', 'Atomics.wait'];
-  const contenders = ['Waker', ...rivals].map((name) =>
-    programOf(name, 'programs/thread-round-trip.mjs', ['--by', name, '--times', `${roundTrips}`], NOT_PINNED),
-  );
+  const script = 'programs/thread-round-trip.mjs';
+  const contenders = ['Waker', ...rivals].map((name) => ({
+    ...programOf(name, script, ['--by', name, '--times', `${roundTrips}`], NOT_PINNED),
+    ours: !rivals.includes(name),
+  }));
   return {
     id: 'wakers, round trip',
     title: `From one thread to another and back, ${roundTrips.toLocaleString('en')} times`,
@@ -67,7 +71,7 @@ async function measureRoundTrips({ roundTrips, rounds }) {
       { key: 'p99', title: 'p99 µs', digits: 1 },
       { key: 'min', title: 'least µs', digits: 1, shown: 'min' },
     ],
-    rows: await inRounds('wakers, round trip', contenders, rounds),
+    rows: await inRounds('wakers, round trip', contenders, rounds, ORDER),
     setting: { roundTrips },
   };
 }
@@ -78,14 +82,11 @@ async function measureRoundTrips({ roundTrips, rounds }) {
  */
 async function measurePosts({ posts, rounds }) {
   const rival = 'MessagePort';
-  const contenders = ['Remote, blocking', 'Remote, hosted', rival].map((name) =>
-    programOf(
-      name,
-      'programs/posts.mjs',
-      ['--by', name.replace('Remote, ', ''), '--count', `${posts}`],
-      NOT_PINNED,
-    ),
-  );
+  const script = 'programs/posts.mjs';
+  const contenders = ['Remote, blocking', 'Remote, hosted', rival].map((name) => {
+    const args = ['--by', name.replace('Remote, ', ''), '--count', `${posts}`];
+    return { ...programOf(name, script, args, NOT_PINNED), ours: name !== rival };
+  });
   return {
     id: 'wakers, posts',
     title: `${posts.toLocaleString('en')} messages from one thread to another`,
@@ -94,7 +95,7 @@ async function measurePosts({ posts, rounds }) {
       { key: 'messagesPerSecond', title: 'messages/s', digits: 0, beside: [rival] },
       { key: 'cpuMicroseconds', title: 'CPU µs/message', beside: [rival] },
     ],
-    rows: await inRounds('wakers, posts', contenders, rounds),
+    rows: await inRounds('wakers, posts', contenders, rounds, ORDER),
     setting: { posts },
   };
 }

@@ -1,16 +1,21 @@
-/** Horizontal bars, the shortest first: medians, with a line from the least to the greatest of all rounds. */
+/** Horizontal bars, the shortest first: medians, with a line over the middle half of the rounds. */
 import * as Plot from '@observablehq/plot';
+import { ABOVE, column } from './column.mjs';
 import { BELOW, framed, HEAD } from './frame.mjs';
 import { names, roomFor } from './names.mjs';
-import { GRID, GROUND, INK, MUTED, OURS, RIVAL, WIDTH, widthOf } from './theme.mjs';
+import { GRID, INK, MUTED, OURS, RIVAL, WIDTH, widthOf } from './theme.mjs';
 
 /** @typedef {import('./data.mjs').Measured} Measured */
 
-const ROW = 23;
-/** Between a line and the value beside it. */
-const GAP = 6;
-/** How far beyond the longest bar a line may reach: a single round that was disturbed must not squeeze all bars. */
-const BEYOND = 1.4;
+const ROW = 20;
+/** For what stands above the bars. */
+const WORDS = 8;
+/** Between the bars and the column of their values. */
+const GAP = 12;
+const MEDIAN = 'median';
+
+/** What is drawn of the rounds. @type {(rounds: string) => string} */
+export const barsOf = (rounds) => `bar: median of ${rounds}, line: p25 to p75`;
 
 /**
  * @param {Omit<import('./frame.mjs').Frame, 'height' | 'plot' | 'key'>} frame
@@ -19,14 +24,13 @@ const BEYOND = 1.4;
  * @param {{ at: number, label: string }} [rule] - what the bars are to be held against.
  */
 export function bars(frame, rows, unit, rule) {
+  const marginTop = HEAD + WORDS;
   const marginLeft = roomFor(rows);
+  const values = Math.max(...[MEDIAN, ...rows.map(written)].map((text) => widthOf(text)));
+  const marginRight = values + GAP;
   // What is a difference may be below 0.
-  const least = Math.min(0, ...rows.map(({ min }) => min));
-  const longest = Math.max(rule?.at ?? 0, ...rows.map(({ median }) => median));
-  const most = Math.min(longest * BEYOND, Math.max(longest, ...rows.map(({ max }) => max)));
-  const drawn = rows.map((row) => ({ ...row, end: Math.min(row.max, most), value: written(row, most) }));
-  const marginRight = Math.max(...drawn.map(({ value }) => widthOf(value))) + GAP;
-  const marginTop = HEAD + (rule === undefined ? 0 : 8);
+  const least = Math.min(0, ...rows.map(({ p25 }) => p25));
+  const most = Math.max(rule?.at ?? 0, ...rows.map(({ p75 }) => p75));
   const color = (/** @type {Measured} */ { ours }) => (ours ? OURS : RIVAL);
   return framed({
     ...frame,
@@ -52,26 +56,29 @@ export function bars(frame, rows, unit, rule) {
         Plot.barX(rows, { x: 'median', y: 'name', fill: color }),
         ...names(rows),
         rule && Plot.ruleX([rule.at], { stroke: INK, strokeDasharray: '3 3' }),
-        rule && Plot.text([rule.label], { x: rule.at, frameAnchor: 'top', dy: -14, fill: INK }),
-        Plot.ruleY(drawn, { x1: 'min', x2: 'end', y: 'name', stroke: INK, strokeWidth: 1.25 }),
-        Plot.text(drawn, {
-          x: 'end',
-          y: 'name',
-          text: 'value',
-          dx: GAP,
-          textAnchor: 'start',
-          fill: INK,
-          stroke: GROUND,
-          strokeWidth: 4,
-          fontVariant: 'tabular-nums',
-        }),
+        rule && Plot.text([rule.label], { x: rule.at, frameAnchor: 'top', dy: ABOVE, fill: INK }),
+        ...middleHalves(rows),
+        ...column(rows, MEDIAN, written, marginRight),
       ],
     },
   });
 }
 
-/** The median, and the greatest where the line to it is cut. @type {(row: Measured, most: number) => string} */
-function written({ median, max }, most) {
-  const value = median.toFixed(2);
-  return max > most ? `${value} (up to ${max.toFixed(1)})` : value;
+/** With an end at either side: rounds that hardly differ leave a line too short to be seen. @type {(rows: readonly Measured[]) => Plot.Markish[]} */
+function middleHalves(rows) {
+  const end = /** @type {const} */ ({
+    y: 'name',
+    stroke: INK,
+    strokeWidth: 1.25,
+    insetTop: 3.5,
+    insetBottom: 3.5,
+  });
+  return [
+    Plot.ruleY(rows, { x1: 'p25', x2: 'p75', y: 'name', stroke: INK, strokeWidth: 1.25 }),
+    Plot.tickX(rows, { ...end, x: 'p25' }),
+    Plot.tickX(rows, { ...end, x: 'p75' }),
+  ];
 }
+
+/** @param {Measured} row */
+const written = ({ median }) => median.toFixed(2);

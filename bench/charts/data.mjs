@@ -1,23 +1,13 @@
-/** What figures take from results: rows that can be drawn, whose they are, and their figures over all rounds. */
-import { columnOf, isComplete, rowOf } from '../support/results.mjs';
-import { ratioOf, spreadOf } from '../support/statistics.mjs';
+/** What figures take from results: rows that can be drawn, and their figures over all rounds. */
+import { valuesOf } from '../support/results.mjs';
+import { quantile, spreadOf } from '../support/statistics.mjs';
 
 /** @typedef {import('../support/results.mjs').Group} Group */
-/** @typedef {import('../support/statistics.mjs').Spread} Spread */
-/** @typedef {{ name: string, ours: boolean } & Spread} Measured */
+/** @typedef {{ name: string, ours: boolean, median: number, p25: number, p75: number }} Measured - of the rounds. */
 
 /** The limit: the same system calls, and no language. */
 export const LIMIT = 'epoll in C';
 export const CPU = 'cpuMicrosecondsPerMessage';
-
-/** The layers of iomux, as rows begin; those of others name their library or their language. */
-const LAYERS = /^(dispatch|watchers|transport|protocol|streams|epoll|poll|select)\b(?!.* in C$)/;
-
-/** Whether a row is of iomux. @param {string} name */
-export const isOurs = (name) => LAYERS.test(name);
-
-/** @type {(spread: Spread) => boolean} */
-const isDrawable = ({ median, min, max }) => [median, min, max].every(Number.isFinite);
 
 /**
  * The rows of a group that were measured in every round, and what a figure of theirs was.
@@ -25,39 +15,17 @@ const isDrawable = ({ median, min, max }) => [median, min, max].every(Number.isF
  * @param {readonly Group[]} groups
  * @param {string} id
  * @param {string} key
+ * @param {string} [base] - the rival that it is divided by, round by round: where that was not measured, there are none.
  * @returns {Measured[]}
  */
-export function figuresOf(groups, id, key) {
-  return measured(groups, id, (row) => spreadOf(columnOf(row, key)));
-}
-
-/**
- * The same, divided round by round by that of the rival named `base`; none where it was not measured.
- *
- * @param {readonly Group[]} groups
- * @param {string} id
- * @param {string} key
- * @param {string} base
- * @returns {Measured[]}
- */
-export function ratiosOf(groups, id, key, base) {
-  const rival = rowOf(groups, id, base);
-  if (!isComplete(rival)) return [];
-  return measured(groups, id, (row) => ratioOf(columnOf(row, key), columnOf(rival, key)));
-}
-
-/**
- * @param {readonly Group[]} groups
- * @param {string} id
- * @param {(row: import('../support/results.mjs').Row) => Spread} figure
- * @returns {Measured[]}
- */
-function measured(groups, id, figure) {
+export function figuresOf(groups, id, key, base) {
   const rows = groups.find((group) => group.id === id)?.rows ?? [];
-  return rows
-    .filter(isComplete)
-    .map((row) => ({ name: row.name, ours: isOurs(row.name), ...figure(row) }))
-    .filter(isDrawable);
+  return rows.flatMap(({ name, ours = false }) => {
+    const rounds = valuesOf(groups, { group: id, row: name, figure: key }, base);
+    if (rounds.length === 0 || !rounds.every(Number.isFinite)) return [];
+    const { median } = spreadOf(rounds);
+    return [{ name, ours, median, p25: quantile(rounds, 0.25), p75: quantile(rounds, 0.75) }];
+  });
 }
 
 /** How many rounds were measured, in words. @type {(groups: readonly Group[], ids: readonly string[]) => string} */

@@ -4,7 +4,7 @@ import { element, emptyDocument, fileOf } from './svg.mjs';
 import { FONT, INK, MUTED, OURS, RIVAL, STYLE, WIDTH } from './theme.mjs';
 
 /** @typedef {import('./svg.mjs').Node} Node */
-/** @typedef {import('../support/machine.mjs').Machine} Machine */
+/** @typedef {import('../support/results.mjs').Results} Results */
 /**
  * @typedef {object} Figure
  * @property {string} name - of its file, without the extension.
@@ -21,7 +21,7 @@ import { FONT, INK, MUTED, OURS, RIVAL, STYLE, WIDTH } from './theme.mjs';
  * @property {string} subtitle - how it was measured, and what is drawn.
  * @property {string} alt
  * @property {boolean} [key] - says which colour is ours, and which is of the others.
- * @property {Machine} machine
+ * @property {Results} results - whose machine, date and pass are named below.
  * @property {number} height - of all.
  * @property {Plot.PlotOptions} plot
  */
@@ -31,8 +31,11 @@ export const HEAD = 64;
 /** What the lower axis takes, with its label and the line that names the machine. */
 export const BELOW = 68;
 
+/** Of passes that are not full. @type {Readonly<Record<string, string>>} */
+const PROVISOS = { quick: 'quick pass', moment: 'pass of a moment, which means nothing' };
+
 /** @type {(frame: Frame) => Figure} */
-export function framed({ name, cell, title, subtitle, alt, key = false, machine, height, plot }) {
+export function framed({ name, cell, title, subtitle, alt, key = false, results, height, plot }) {
   const document = emptyDocument();
   /** @type {Node} */
   const svg = Plot.plot({
@@ -56,7 +59,7 @@ export function framed({ name, cell, title, subtitle, alt, key = false, machine,
   svg.append(
     element(document, 'text', { ...left, y: 17, fill: INK, 'font-size': 16, 'font-weight': 600 }, title),
     element(document, 'text', { ...left, y: 38 }, subtitle),
-    element(document, 'text', { ...left, y: height - 6, 'font-size': 10.5 }, placeOf(machine)),
+    element(document, 'text', { ...left, y: height - 6, 'font-size': 10.5 }, originOf(results)),
   );
   if (key) svg.append(keyIn(document));
   return { name, cell, title, alt, svg: fileOf(svg) };
@@ -74,7 +77,10 @@ function keyIn(document) {
   return element(document, 'text', { x: WIDTH, y: 17, 'text-anchor': 'end' }, ...spans);
 }
 
-/** @param {Machine} machine */
-function placeOf({ kernel, cpu, cores, node }) {
-  return `${kernel}; ${cpu}, ${cores} cores; Node.js ${node}`;
+/** When it was measured, how, and where: last what may be longer than there is room for. @param {Results} results */
+function originOf({ machine, date, pass, cores }) {
+  const day = date?.slice(0, 'yyyy-mm-dd'.length);
+  const unpinned = cores === null ? 'not pinned to cores' : undefined;
+  const place = `${machine.kernel}; ${machine.cpu}, ${machine.cores} cores; Node.js ${machine.node}`;
+  return [day, PROVISOS[pass], unpinned, place].filter((part) => part !== undefined).join('; ');
 }

@@ -1,5 +1,5 @@
 /** How the cost of a message changes with the number of connections, and with its size. */
-import { CPU, isOurs, LIMIT, ratiosOf, roundsOf } from './data.mjs';
+import { CPU, figuresOf, LIMIT, roundsOf } from './data.mjs';
 import { lines } from './lines.mjs';
 import { color, INK, MUTED, thousands } from './theme.mjs';
 import { steps } from './ticks.mjs';
@@ -55,20 +55,25 @@ export function sizes(results) {
 }
 
 /** @type {(results: Results, axis: Axis) => import('./frame.mjs').Figure | undefined} */
-function growth({ groups, machine }, { name, title, fixed, label, format = thousands, group }) {
+function growth(results, { name, title, fixed, label, format = thousands, group }) {
+  const { groups } = results;
   const measured = groups.flatMap(({ id }) => {
     const [, count, unit] = group.exec(id) ?? [];
     if (count === undefined) return [];
     const x = Number(count) * (unit === 'KiB' ? KIB : 1);
-    return ratiosOf(groups, id, CPU, LIMIT).map((row) => ({ name: row.name, x, y: row.median, id }));
+    return figuresOf(groups, id, CPU, LIMIT).map(({ name, ours, median }) => ({
+      name,
+      ours,
+      x,
+      y: median,
+      id,
+    }));
   });
   const drawn = Object.entries(ROWS)
-    .map(([row, looks]) => ({
-      name: row,
-      ours: isOurs(row),
-      ...looks,
-      points: measured.filter((each) => each.name === row).sort((a, b) => a.x - b.x),
-    }))
+    .map(([row, looks]) => {
+      const points = measured.filter((each) => each.name === row).sort((a, b) => a.x - b.x);
+      return { name: row, ours: points.some(({ ours }) => ours), ...looks, points };
+    })
     .filter(({ points }) => points.length > 1);
   if (drawn.length === 0) return undefined;
   const ids = measured.map(({ id }) => id);
@@ -76,7 +81,7 @@ function growth({ groups, machine }, { name, title, fixed, label, format = thous
     {
       name,
       cell: 'echo',
-      machine,
+      results,
       title,
       subtitle: `Median ratio to ${LIMIT} (dashed, at 1) of ${roundsOf(groups, ids)}; ${fixed}`,
       alt: `Lines of the CPU time per message, divided by that of ${LIMIT}; ${fixed}: ${inWords(drawn, format)}.`,

@@ -1,6 +1,7 @@
 /** How long a round trip takes, and how far the slow ones lie from the others. */
 import * as Plot from '@observablehq/plot';
-import { figuresOf, isOurs, roundsOf } from './data.mjs';
+import { column } from './column.mjs';
+import { figuresOf, roundsOf } from './data.mjs';
 import { BELOW, framed, HEAD } from './frame.mjs';
 import { names, roomFor } from './names.mjs';
 import { GRID, GROUND, INK, MUTED, OURS, RIVAL, thousands } from './theme.mjs';
@@ -19,7 +20,8 @@ const RIGHT = 120;
 /** @typedef {{ name: string, ours: boolean } & Record<(typeof QUANTILES)[number], number>} Distribution */
 
 /** @param {import('../support/results.mjs').Results} results */
-export function latency({ groups, machine }) {
+export function latency(results) {
+  const { groups } = results;
   const rows = distributionsOf(groups);
   if (rows.length === 0) return undefined;
   const marginTop = HEAD + 18;
@@ -31,7 +33,7 @@ export function latency({ groups, machine }) {
   return framed({
     name: 'latency',
     cell: 'latency',
-    machine,
+    results,
     title: 'Latency: how long a round trip takes',
     subtitle: `One connection, messages of 64 B; medians of each quantile over ${roundsOf(groups, [GROUP])}`,
     alt: `Distributions of round trips; p50 and p99 in µs: ${list}.`,
@@ -66,19 +68,12 @@ export function latency({ groups, machine }) {
           insetBottom: 3,
         }),
         Plot.dot(rows, { x: 'p50', y: 'name', r: 3.5, fill: GROUND, stroke: INK, strokeWidth: 1.5 }),
-        ...COLUMNS.flatMap(([quantile, dx]) => column(rows, quantile, dx)),
+        ...COLUMNS.flatMap(([quantile, end]) =>
+          column(rows, `${quantile} µs`, (row) => written(row[quantile]), end),
+        ),
       ],
     },
   });
-}
-
-/** @type {(rows: readonly Distribution[], quantile: 'p50' | 'p99', dx: number) => Plot.Markish[]} */
-function column(rows, quantile, dx) {
-  const at = /** @type {const} */ ({ textAnchor: 'end', dx, fill: INK, fontVariant: 'tabular-nums' });
-  return [
-    Plot.text([`${quantile} µs`], { ...at, frameAnchor: 'top-right', dy: -18, fill: MUTED }),
-    Plot.text(rows, { ...at, y: 'name', text: (row) => written(row[quantile]), frameAnchor: 'right' }),
-  ];
 }
 
 /** A tenth of a µs says nothing beside a thousand of them. @type {(microseconds: number) => string} */
@@ -87,14 +82,14 @@ const written = (microseconds) =>
 
 /** The quickest first. @type {(groups: readonly import('../support/results.mjs').Group[]) => Distribution[]} */
 function distributionsOf(groups) {
-  const medians = QUANTILES.map(
-    (quantile) => new Map(figuresOf(groups, GROUP, quantile).map(({ name, median }) => [name, median])),
-  );
-  const complete = [...(medians[0]?.keys() ?? [])].filter((name) => medians.every((each) => each.has(name)));
-  return complete
-    .map((name) => {
-      const quantiles = QUANTILES.map((quantile, index) => [quantile, medians[index]?.get(name)]);
-      return /** @type {Distribution} */ ({ name, ours: isOurs(name), ...Object.fromEntries(quantiles) });
+  const figures = QUANTILES.map((quantile) => figuresOf(groups, GROUP, quantile));
+  const [first = []] = figures;
+  return first
+    .flatMap(({ name, ours }) => {
+      const medians = figures.map((rows) => rows.find((row) => row.name === name)?.median);
+      if (medians.includes(undefined)) return [];
+      const quantiles = QUANTILES.map((quantile, index) => [quantile, medians[index]]);
+      return [/** @type {Distribution} */ ({ name, ours, ...Object.fromEntries(quantiles) })];
     })
     .sort((a, b) => a.p50 - b.p50);
 }

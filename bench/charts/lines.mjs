@@ -27,7 +27,7 @@ import { GRID, INK, MUTED, thousands, WIDTH, widthOf } from './theme.mjs';
  */
 
 /** Between the numbers of y and what they stand for. */
-const TICK_GAP = 10;
+const TICK_GAP = 12;
 /** Between two panels, as a share of one. */
 const GAP = 0.1;
 const PANEL_TITLE = 24;

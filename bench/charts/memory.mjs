@@ -1,5 +1,5 @@
 /** What a connection that is merely open costs each server in memory. */
-import { bars } from './bars.mjs';
+import { bars, barsOf } from './bars.mjs';
 import { figuresOf, roundsOf, sorted } from './data.mjs';
 import { thousands } from './theme.mjs';
 
@@ -7,7 +7,8 @@ const GROUP = 'c10k, memory';
 const KIBIBYTES = 'kibibytesPerConnection';
 
 /** @param {import('../support/results.mjs').Results} results */
-export function memory({ groups, machine }) {
+export function memory(results) {
+  const { groups } = results;
   const rows = sorted(figuresOf(groups, GROUP, KIBIBYTES));
   if (rows.length === 0) return undefined;
   const list = rows.map(({ name, median }) => `${name} ${median.toFixed(2)}`).join('; ');
@@ -15,9 +16,9 @@ export function memory({ groups, machine }) {
     {
       name: 'memory',
       cell: 'c10k',
-      machine,
+      results,
       title: 'Memory per idle connection',
-      subtitle: `Resident memory of a server with ${countIn(groups)}, less that without; median, least and greatest of ${roundsOf(groups, [GROUP])}`,
+      subtitle: `Resident memory of a server with ${countIn(groups)}, less that without; ${barsOf(roundsOf(groups, [GROUP]))}`,
       alt: `Bars of the resident memory per idle connection, in KiB: ${list}.`,
     },
     rows,

@@ -1,12 +1,12 @@
 /** What it costs to find the few that are ready among many: why the backends differ. */
-import { figuresOf, isOurs, roundsOf } from './data.mjs';
+import { figuresOf, roundsOf } from './data.mjs';
 import { lines } from './lines.mjs';
 import { color, INK, thousands } from './theme.mjs';
 import { powersOf10 } from './ticks.mjs';
 
 /** @typedef {import('./lines.mjs').Line} Line */
 /** @typedef {import('./lines.mjs').Panel} Panel */
-/** @typedef {{ active: number, pipes: number, name: string, microseconds: number, id: string, writes: unknown }} Measured */
+/** @typedef {{ active: number, pipes: number, name: string, ours: boolean, microseconds: number, id: string }} Measured - `microseconds`: of each byte passed on. */
 
 const GROUP = /^pipes, (\d+) active, (\d+)$/;
 
@@ -24,7 +24,8 @@ const IN_C = '5 3';
 const OF_LIBEVENT = '2 2';
 
 /** @param {import('../support/results.mjs').Results} results */
-export function pipes({ groups, machine }) {
+export function pipes(results) {
+  const { groups } = results;
   const measured = groups.flatMap((group) => measuredIn(group));
   const panels = ascending(measured.map(({ active }) => active)).map((active) =>
     panelOf(
@@ -37,18 +38,18 @@ export function pipes({ groups, machine }) {
     {
       name: 'pipes',
       cell: 'pipes',
-      machine,
+      results,
       title: 'Pipes: finding the few that are active among many',
       subtitle: `Medians of ${roundsOf(
         groups,
         measured.map(({ id }) => id),
       )}; solid: iomux, dashed: in C, dotted: libevent`,
-      alt: `Lines of the µs of a run over the number of pipes, from the fewest to the most. ${panels.map(inWords).join(' ')}`,
+      alt: `Lines of the µs per byte passed on over the number of pipes, from the fewest to the most. ${panels.map(inWords).join(' ')}`,
     },
     panels,
     {
       x: 'pipes that are watched',
-      y: 'µs per run',
+      y: 'µs per byte passed on',
       scale: 'log',
       ticks: powersOf10(measured.map(({ microseconds }) => microseconds)),
       height: 300,
@@ -60,31 +61,33 @@ export function pipes({ groups, machine }) {
 function measuredIn(group) {
   const [, active, count] = GROUP.exec(group.id) ?? [];
   if (active === undefined) return [];
-  return figuresOf([group], group.id, 'microseconds').map(({ name, median }) => ({
+  // Runs of few active pipes pass on fewer bytes: only what a byte costs can be held against others.
+  const bytes = group.setting?.['writes'];
+  if (typeof bytes !== 'number') return [];
+  return figuresOf([group], group.id, 'microseconds').map(({ name, ours, median }) => ({
     active: Number(active),
     pipes: Number(count),
     name,
-    microseconds: median,
+    ours,
+    microseconds: median / bytes,
     id: group.id,
-    writes: group.setting?.['writes'],
   }));
 }
 
 /** @type {(active: number, measured: readonly Measured[]) => Panel} */
 function panelOf(active, measured) {
-  const all = [...new Set(measured.map(({ name }) => name))].map((name) => ({
-    name,
-    ours: isOurs(name),
-    ...looksOf(name),
-    points: measured
-      .filter((each) => each.name === name)
-      .map(({ pipes, microseconds }) => ({ x: pipes, y: microseconds }))
-      .sort((a, b) => a.x - b.x),
-  }));
-  const writes = measured[0]?.writes;
+  const all = [...new Set(measured.map(({ name }) => name))].map((name) => {
+    const own = measured.filter((each) => each.name === name);
+    return {
+      name,
+      ours: own.some(({ ours }) => ours),
+      ...looksOf(name),
+      points: own.map(({ pipes, microseconds }) => ({ x: pipes, y: microseconds })).sort((a, b) => a.x - b.x),
+    };
+  });
   const longest = Math.max(...all.map(({ points }) => points.length));
   return {
-    title: `${active} active${typeof writes === 'number' ? `, ${thousands(writes)} bytes passed on in a run` : ''}`,
+    title: `${active} active`,
     // A single point beside lines says nothing of how it goes on.
     lines: all.filter(({ points }) => points.length > 1 || longest === 1),
   };

@@ -1,5 +1,5 @@
 // The datagrams that are counted, and what their receiver answers. The programs in JavaScript and Python know
-// the same (bench/programs/datagrams-received.mjs).
+// the same (bench/support/datagrams-received.mjs).
 #ifndef IOMUX_BENCH_DATAGRAM_H
 #define IOMUX_BENCH_DATAGRAM_H
 

@@ -124,18 +124,20 @@ function storm(address, channels, atOnce) {
   };
 }
 
+/** @type {(part: string, figures: Record<string, number>) => Record<string, number>} */
+function named(part, figures) {
+  return Object.fromEntries(Object.entries(figures).map(([key, value]) => [`${part}.${key}`, value]));
+}
+
 const { address, listeners } = openListeners();
 const workers = listeners.map(startWorker);
 const channels = workers.map(({ channel }) => channel);
 for (const listener of listeners) listener.close();
 try {
   storm(address, channels, 1);
-  const single = storm(address, channels, 1);
-  const burst = Object.entries(storm(address, channels, BURST)).map(([key, value]) => [
-    `burst.${key}`,
-    value,
-  ]);
-  console.log(JSON.stringify({ ...single, ...Object.fromEntries(burst) }));
+  const single = named('single', storm(address, channels, 1));
+  const burst = named('burst', storm(address, channels, BURST));
+  console.log(JSON.stringify({ ...single, ...burst }));
 } finally {
   for (const channel of channels) channel.close();
   await Promise.all(workers.map(({ ended }) => ended));

@@ -4,7 +4,7 @@
  *   node bench/programs/accept-worker.mjs NUMBER [exclusive]
  *
  * Descriptor 3 is the listener, and 4 a Unix socket to the parent, who asks by a byte for what this has counted since
- * it began, and gets it as a line of JSON. When the parent closes its end, this ends.
+ * it began, and gets it as a line of JSON. When the parent closes its end, or has ended, this ends.
  */
 import { DefaultSelector, EVENT_READ, Socket } from '../../dist/lib/index.js';
 
@@ -40,4 +40,9 @@ function answer() {
 const selector = new DefaultSelector();
 selector.register(listener, EVENT_READ, acceptOne, { exclusive: how === 'exclusive' });
 selector.register(parent, EVENT_READ, answer);
-for (;;) selector.dispatch(null, ({ data: serve }) => serve());
+try {
+  for (;;) selector.dispatch(null, ({ data: serve }) => serve());
+} catch (error) {
+  // Whom it answers or serves has ended, and in all of this that is the parent.
+  if (!['EPIPE', 'ECONNRESET'].includes(/** @type {NodeJS.ErrnoException} */ (error).code ?? '')) throw error;
+}

@@ -17,7 +17,7 @@ import {
   Socket,
   WOULD_BLOCK,
 } from '../../dist/lib/index.js';
-import { RECEIVE_BUFFER, Received } from './datagrams-received.mjs';
+import { RECEIVE_BUFFER, Received } from '../support/datagrams-received.mjs';
 
 const { values } = parseArgs({ options: { call: { type: 'string', default: 'recvBatch' } } });
 const { SOL_SOCKET = 0, SO_RCVBUF = 0 } = constants;

@@ -3,7 +3,7 @@
  *
  *   node bench/programs/datagrams-sending.mjs --port PORT --call sendBatch|send [--warmup 50000] [--seconds 1]
  *
- * To `datagrams --call sink` of bench/rivals. Prints one line of JSON: what was sent in the window per second of this
+ * To `datagram-sink` of bench/load. Prints one line of JSON: what was sent in the window per second of this
  * process's CPU time, and per second, and what share of all never arrived.
  */
 import { parseArgs } from 'node:util';
@@ -17,8 +17,8 @@ import {
   Socket,
   WOULD_BLOCK,
 } from '../../dist/lib/index.js';
-import { DATAGRAM_SIZE } from './datagrams-received.mjs';
-import { ASK_AGAIN, BURST, Sent } from './datagrams-sent.mjs';
+import { DATAGRAM_SIZE } from '../support/datagrams-received.mjs';
+import { ASK_AGAIN, BURST, Sent } from '../support/datagrams-sent.mjs';
 
 const { values } = parseArgs({
   options: {

@@ -7,7 +7,7 @@
  */
 import { constants } from '../../dist/lib/index.js';
 import { createDatagramEndpoint } from '../../dist/lib/streams/index.js';
-import { RECEIVE_BUFFER, Received } from './datagrams-received.mjs';
+import { RECEIVE_BUFFER, Received } from '../support/datagrams-received.mjs';
 
 const { SOL_SOCKET = 0, SO_RCVBUF = 0 } = constants;
 const received = new Received();

@@ -2,13 +2,14 @@
  * The libevent benchmark: bytes that wander from pipe to pipe, of which most are idle.
  *
  *   node bench/programs/pipes.mjs [--backend epoll] [--mode level] [--pipes 100] [--active 1] [--writes 100]
- *     [--runs 25] [--warm-up 100]
+ *     [--registrations 25] [--milliseconds 10] [--warm-up 100]
  *
- * A run removes all registrations and adds them again; then each of the active pipes gets a byte, and whoever is
- * readable takes one byte and writes one to the next pipe, until that was done as often as `--writes` says, and the last
- * byte is read. After a warm-up, of so many milliseconds, it prints one line of JSON, the medians over all runs:
- * `microseconds` from the first wait until the last byte was read, and `registerMicroseconds` for the registrations; and
- * `bytes`, which each run read.
+ * All registrations are removed and added again, so many times, and after each time there are runs for so many
+ * milliseconds, one at least. In a run each of the active pipes gets a byte, and whoever is readable takes one byte and
+ * writes one to the next pipe, until that was done as often as `--writes` says, and the last byte is read. After a
+ * warm-up it prints one line of JSON, the medians of CPU time, user and system: `microseconds` of a run from the first
+ * wait until the last byte was read, and `registerMicroseconds` of the registrations; and how many `runs` there were, the
+ * `bytes` that each of them read, and `coreShare`, what this had of its core.
  */
 import { parseArgs } from 'node:util';
 import { createSelector, EVENT_READ, Socket } from '../../dist/lib/index.js';
@@ -21,7 +22,8 @@ const { values } = parseArgs({
     pipes: { type: 'string', default: '100' },
     active: { type: 'string', default: '1' },
     writes: { type: 'string', default: '100' },
-    runs: { type: 'string', default: '25' },
+    registrations: { type: 'string', default: '25' },
+    milliseconds: { type: 'string', default: '10' },
     'warm-up': { type: 'string', default: '100' },
   },
 });
@@ -64,15 +66,21 @@ function register() {
   for (const { reader, next } of pipes) selector.register(reader, EVENT_READ, next, { mode });
 }
 
-/** Removes every registration and adds it again. @returns the milliseconds that took. */
-function registerAnew() {
-  const start = performance.now();
-  for (const { reader } of pipes) selector.unregister(reader);
-  register();
-  return performance.now() - start;
+/** So far, user and system. */
+function cpuMicroseconds() {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }
 
-/** A byte for each active pipe, then events until all are read. @returns the milliseconds from the first wait on. */
+/** Removes every registration and adds it again. @returns the microseconds that took. */
+function registerAnew() {
+  const start = cpuMicroseconds();
+  for (const { reader } of pipes) selector.unregister(reader);
+  register();
+  return cpuMicroseconds() - start;
+}
+
+/** A byte for each active pipe, then events until all are read. @returns the microseconds from the first wait on. */
 function passBytes() {
   reads = 0;
   writesLeft = writes;
@@ -80,32 +88,42 @@ function passBytes() {
   for (let index = 0; index < active; index++)
     write(/** @type {typeof pipes[0]} */ (pipes[index * space]).writer);
   const expected = active + writes;
-  const start = performance.now();
+  const start = cpuMicroseconds();
   while (reads < expected) selector.dispatch(null, handle);
-  const milliseconds = performance.now() - start;
+  const microseconds = cpuMicroseconds() - start;
   const late = selector.dispatch(0, handle);
   if (reads !== expected || late > 0) throw new Error(`${reads} bytes were read, not ${expected}`);
-  return milliseconds;
+  return microseconds;
 }
 
 /**
+ * Once at least.
+ *
+ * @template Result
  * @param {number} milliseconds
- * @param {() => void} part
+ * @param {() => Result} part
+ * @returns {Result[]}
  */
 function repeatFor(milliseconds, part) {
-  for (const end = performance.now() + milliseconds; performance.now() < end; ) part();
+  const end = performance.now() + milliseconds;
+  const results = [part()];
+  while (performance.now() < end) results.push(part());
+  return results;
 }
 
 register();
 const warmUp = Number(values['warm-up']);
 repeatFor(warmUp / 2, registerAnew);
 repeatFor(warmUp / 2, passBytes);
-const runs = Array.from({ length: Number(values.runs) }, () => ({
+const start = { time: performance.now(), cpu: cpuMicroseconds() };
+const measured = Array.from({ length: Number(values.registrations) }, () => ({
   registering: registerAnew(),
-  passing: passBytes(),
+  passing: repeatFor(Number(values.milliseconds), passBytes),
 }));
-const { median: registering } = spreadOf(runs.map((run) => run.registering));
-const { median: passing } = spreadOf(runs.map((run) => run.passing));
+const coreShare = (cpuMicroseconds() - start.cpu) / 1000 / (performance.now() - start.time);
+const runs = measured.flatMap((each) => each.passing);
+const { median: microseconds } = spreadOf(runs);
+const { median: registerMicroseconds } = spreadOf(measured.map((each) => each.registering));
 console.log(
-  JSON.stringify({ microseconds: 1000 * passing, registerMicroseconds: 1000 * registering, bytes: reads }),
+  JSON.stringify({ microseconds, registerMicroseconds, runs: runs.length, bytes: reads, coreShare }),
 );

@@ -2,7 +2,7 @@
 //
 //   datagrams-sending --port PORT --call send|sendmmsg [--warmup 50000] [--seconds 1]
 //
-// To `datagrams --call sink`. Prints one line of JSON: what was sent in the window per second of this
+// To `datagram-sink` of bench/load. Prints one line of JSON: what was sent in the window per second of this
 // process's CPU time, and per second, and what share of all never arrived.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -127,9 +127,11 @@ int main(int argc, char** argv) {
   ask(&sender);
   check_progress(&sender.progress, sender.sent);
   const double count = end.sent - begin.sent;
-  printf("{\"sent\":%.0f,\"sentPerCpuSecond\":%.1f,\"sentPerSecond\":%.1f,\"lostShare\":%.6f}\n", count,
-         count / (end.cpu_seconds - begin.cpu_seconds), count / (end.seconds - begin.seconds),
-         1 - sender.progress.count / (double)sender.sent);
+  const double seconds = end.seconds - begin.seconds;
+  const double spent = end.cpu_seconds - begin.cpu_seconds;
+  printf("{\"sent\":%.0f,\"sentPerCpuSecond\":%.1f,\"sentPerSecond\":%.1f,\"coreShare\":%.4f", count,
+         count / spent, count / seconds, spent / seconds);
+  printf(",\"lostShare\":%.6f}\n", 1 - sender.progress.count / (double)sender.sent);
   close(sender.fd);
   return 0;
 }

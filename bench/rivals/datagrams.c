@@ -20,11 +20,9 @@
 
 enum { BATCH = 64, RECEIVE_BUFFER = 1 << 20, LONGEST = 2048 };
 
-enum call { RECV, RECVMMSG, SINK };
-
 struct receiver {
   int fd;
-  enum call call;
+  bool batched;
   struct sockaddr_in sender;
   struct progress progress;
 };
@@ -55,7 +53,7 @@ static void take(struct receiver* receiver, const uint32_t* words, size_t length
   if (words[0] > progress->newest) progress->newest = words[0];
   const bool due = (uint64_t)progress->count % DATAGRAMS_PER_ANSWER == 0;
   if (!datagram_is_right(words, due)) fail("datagram %u is not as it was sent", words[0]);
-  if (due && receiver->call != SINK) answer(receiver);
+  if (due) answer(receiver);
 }
 
 // Whether there was one.
@@ -113,28 +111,22 @@ static void meet(struct receiver* receiver, int epoll) {
 }
 
 static void receive_all(struct receiver* receiver, struct batch* batch) {
-  if (receiver->call == RECV) {
-    while (receive_one(receiver, batch->payloads[0])) continue;
-  } else {
+  if (receiver->batched) {
     while (receive_batch(receiver, batch)) continue;
+  } else {
+    while (receive_one(receiver, batch->payloads[0])) continue;
   }
-}
-
-static enum call parse_call(const char* name) {
-  static const char* const names[] = {"recv", "recvmmsg", "sink"};
-  for (enum call call = RECV; call <= SINK; call++) {
-    if (strcmp(name, names[call]) == 0) return call;
-  }
-  fail("--call must be recv, recvmmsg or sink, not '%s'", name);
 }
 
 int main(int argc, char** argv) {
   static const struct option options[] = {{"call", required_argument, NULL, 'c'}, {0}};
   static struct batch batch;
-  struct receiver receiver = {.call = RECV, .progress.newest = -1};
+  struct receiver receiver = {.progress.newest = -1};
   for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
     if (option != 'c') return 1;
-    receiver.call = parse_call(optarg);
+    receiver.batched = strcmp(optarg, "recvmmsg") == 0;
+    if (!receiver.batched && strcmp(optarg, "recv") != 0)
+      fail("--call must be recv or recvmmsg, not '%s'", optarg);
   }
   if (optind < argc) fail("unexpected argument '%s'", argv[optind]);
 
@@ -145,8 +137,7 @@ int main(int argc, char** argv) {
   check(epoll_ctl(epoll, EPOLL_CTL_ADD, receiver.fd, &event), "epoll_ctl");
   meet(&receiver, epoll);
   for (;;) {
-    if (receiver.call != SINK && epoll_wait(epoll, &event, 1, -1) < 0 && errno != EINTR)
-      fail_call("epoll_wait");
+    if (epoll_wait(epoll, &event, 1, -1) < 0 && errno != EINTR) fail_call("epoll_wait");
     receive_all(&receiver, &batch);
   }
 }

@@ -3,13 +3,13 @@
  *
  *   node bench/rivals/dgram-sending.mjs --port PORT [--warmup 50000] [--seconds 1]
  *
- * To `datagrams --call sink`. Prints one line of JSON: what was sent in the window per second of this process's CPU
+ * To `datagram-sink` of bench/load. Prints one line of JSON: what was sent in the window per second of this process's CPU
  * time, and per second, and what share of all never arrived.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
-import { ASK_AGAIN, BURST, Sent } from '../programs/datagrams-sent.mjs';
+import { ASK_AGAIN, BURST, Sent } from '../support/datagrams-sent.mjs';
 
 const { values } = parseArgs({
   options: { port: { type: 'string' }, warmup: { type: 'string' }, seconds: { type: 'string' } },

@@ -6,7 +6,7 @@
  * Prints `listening PORT` once datagrams can come.
  */
 import { createSocket } from 'node:dgram';
-import { RECEIVE_BUFFER, Received } from '../programs/datagrams-received.mjs';
+import { RECEIVE_BUFFER, Received } from '../support/datagrams-received.mjs';
 
 const received = new Received();
 const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER });

@@ -1,6 +1,6 @@
 // A single-threaded epoll(7) echo server: the limit to compare with, the same system calls and no language.
 //
-//   echo-server [--host 127.0.0.1] [--port 0] | --unix PATH
+//   epoll-echo [--host 127.0.0.1] [--port 0] | --unix PATH
 //
 // Prints `listening PORT` (or `listening PATH`) once it listens; SIGTERM or SIGINT ends it with exit code 0.
 #define _GNU_SOURCE

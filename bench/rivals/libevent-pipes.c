@@ -1,7 +1,7 @@
 // The benchmark of pipes on libevent's loop.
 //
-//   libevent-pipes [--method epoll|poll|select] [--pipes 100] [--active 1] [--writes 100] [--runs 25]
-//   [--warm-up 20]
+//   libevent-pipes [--method epoll|poll|select] [--pipes 100] [--active 1] [--writes 100]
+//                  [--registrations 25] [--milliseconds 10] [--warm-up 20]
 //
 // Prints one line of JSON, as bench/programs/pipes.mjs does, which has the rules.
 #define _GNU_SOURCE

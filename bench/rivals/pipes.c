@@ -1,6 +1,7 @@
 // The benchmark of pipes without any library: epoll, poll and select as the kernel offers them.
 //
-//   pipes [--method epoll|poll|select] [--pipes 100] [--active 1] [--writes 100] [--runs 25] [--warm-up 20]
+//   pipes [--method epoll|poll|select] [--pipes 100] [--active 1] [--writes 100] [--registrations 25]
+//         [--milliseconds 10] [--warm-up 20]
 //
 // Prints one line of JSON, as bench/programs/pipes.mjs does, which has the rules.
 #define _GNU_SOURCE

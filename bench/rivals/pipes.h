@@ -35,7 +35,8 @@ struct pipes {
   size_t count;
   size_t active;
   unsigned long writes;
-  unsigned long runs;
+  unsigned long registrations;
+  double seconds;  // of runs after each of them
   double warm_up;  // seconds
   const struct method* method;
   struct pipe_ends* ends;
@@ -44,13 +45,18 @@ struct pipes {
   unsigned long reads;
 };
 
-static struct pipes pipes = {.count = 100, .active = 1, .writes = 100, .runs = 25, .warm_up = 0.02};
+static struct pipes pipes = {
+    .count = 100, .active = 1, .writes = 100, .registrations = 25, .seconds = 0.01, .warm_up = 0.02};
 
-static inline double seconds_now(void) {
+static inline double seconds_of(clockid_t clock) {
   struct timespec now;
-  check(clock_gettime(CLOCK_MONOTONIC, &now), "clock_gettime");
+  check(clock_gettime(clock, &now), "clock_gettime");
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
+
+static inline double seconds_now(void) { return seconds_of(CLOCK_MONOTONIC); }
+
+static inline double cpu_seconds(void) { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
 
 static inline void write_byte(size_t index) {
   if (send(pipes.ends[index].writer, "e", 1, 0) != 1) fail_call("send");
@@ -66,35 +72,53 @@ static inline void receive(size_t index) {
   write_byte(index + 1 < pipes.count ? index + 1 : 0);
 }
 
-// Removes every registration and adds it again. Returns the seconds that took.
+// Removes every registration and adds it again. Returns the seconds of CPU time that took.
 static inline double register_anew(void) {
-  const double start = seconds_now();
+  const double start = cpu_seconds();
   for (size_t index = 0; index < pipes.count; index++) {
     pipes.method->unwatch(index, pipes.ends[index].reader);
   }
   for (size_t index = 0; index < pipes.count; index++) {
     pipes.method->watch(index, pipes.ends[index].reader);
   }
-  return seconds_now() - start;
+  return cpu_seconds() - start;
 }
 
-// One run: a byte for each active pipe, then events until all bytes are read. Returns the seconds from the
-// first wait on.
+// One run: a byte for each active pipe, then events until all bytes are read. Returns the seconds of CPU
+// time from the first wait on.
 static inline double pass_bytes(void) {
   pipes.reads = 0;
   pipes.writes_left = pipes.writes;
   for (size_t index = 0; index < pipes.active; index++) write_byte(index * (pipes.count / pipes.active));
   const unsigned long expected = pipes.active + pipes.writes;
-  const double start = seconds_now();
+  const double start = cpu_seconds();
   while (pipes.reads < expected) pipes.method->dispatch(true);
-  const double seconds = seconds_now() - start;
+  const double seconds = cpu_seconds() - start;
   pipes.method->dispatch(false);
   if (pipes.reads != expected) fail("%lu bytes were read, not %lu", pipes.reads, expected);
   return seconds;
 }
 
-static inline void repeat_for(double seconds, double (*part)(void)) {
-  for (const double end = seconds_now() + seconds; seconds_now() < end;) part();
+// What each of many took, in seconds.
+struct times {
+  double* each;
+  size_t count;
+  size_t room;
+};
+
+static inline void add_time(struct times* times, double seconds) {
+  if (times->count == times->room) {
+    times->room = times->room == 0 ? 64 : 2 * times->room;
+    times->each = check_memory(realloc(times->each, times->room * sizeof *times->each));
+  }
+  times->each[times->count++] = seconds;
+}
+
+// Once at least.
+static inline void repeat_for(double seconds, double (*part)(void), struct times* times) {
+  const double end = seconds_now() + seconds;
+  do add_time(times, part());
+  while (seconds_now() < end);
 }
 
 static inline int ascending(const void* one, const void* other) {
@@ -102,21 +126,18 @@ static inline int ascending(const void* one, const void* other) {
   return (difference > 0) - (difference < 0);
 }
 
-static inline double median(double* values, size_t count) {
-  qsort(values, count, sizeof *values, ascending);
-  return (values[count / 2] + values[(count - 1) / 2]) / 2;
+static inline double median(const struct times* times) {
+  qsort(times->each, times->count, sizeof *times->each, ascending);
+  return (times->each[times->count / 2] + times->each[(times->count - 1) / 2]) / 2;
 }
 
-// --pipes, --active, --writes, --runs, --warm-up (milliseconds) and --method.
+// --pipes, --active, --writes, --registrations, --milliseconds, --warm-up (milliseconds) and --method.
 static inline void parse_pipes(int argc, char** argv, const struct method* methods) {
   static const struct option options[] = {
-      {"method", required_argument, NULL, 'm'},
-      {"pipes", required_argument, NULL, 'n'},
-      {"active", required_argument, NULL, 'a'},
-      {"writes", required_argument, NULL, 'w'},
-      {"runs", required_argument, NULL, 'r'},
-      {"warm-up", required_argument, NULL, 'u'},
-      {0},
+      {"method", required_argument, NULL, 'm'},        {"pipes", required_argument, NULL, 'n'},
+      {"active", required_argument, NULL, 'a'},        {"writes", required_argument, NULL, 'w'},
+      {"registrations", required_argument, NULL, 'r'}, {"milliseconds", required_argument, NULL, 't'},
+      {"warm-up", required_argument, NULL, 'u'},       {0},
   };
   pipes.method = methods;
   for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -137,7 +158,10 @@ static inline void parse_pipes(int argc, char** argv, const struct method* metho
         pipes.writes = parse_integer("writes", optarg, 0, 1e9);
         break;
       case 'r':
-        pipes.runs = parse_integer("runs", optarg, 1, 1e6);
+        pipes.registrations = parse_integer("registrations", optarg, 1, 1e6);
+        break;
+      case 't':
+        pipes.seconds = parse_number("milliseconds", optarg, 0, 1e6) / 1000;
         break;
       case 'u':
         pipes.warm_up = parse_number("warm-up", optarg, 0, 1e6) / 1000;
@@ -167,18 +191,22 @@ static inline void run_pipes(int argc, char** argv, const struct method* methods
     pipes.method->watch(index, pipes.ends[index].reader);
   }
 
-  repeat_for(pipes.warm_up / 2, register_anew);
-  repeat_for(pipes.warm_up / 2, pass_bytes);
-  double* registering = check_memory(calloc(pipes.runs, sizeof *registering));
-  double* passing = check_memory(calloc(pipes.runs, sizeof *passing));
-  for (size_t run = 0; run < pipes.runs; run++) {
-    registering[run] = register_anew();
-    passing[run] = pass_bytes();
+  struct times warming = {0}, registering = {0}, passing = {0};
+  repeat_for(pipes.warm_up / 2, register_anew, &warming);
+  repeat_for(pipes.warm_up / 2, pass_bytes, &warming);
+  const double start = seconds_now(), cpu_start = cpu_seconds();
+  for (unsigned long done = 0; done < pipes.registrations; done++) {
+    add_time(&registering, register_anew());
+    repeat_for(pipes.seconds, pass_bytes, &passing);
   }
-  printf("{\"microseconds\":%.3f,\"registerMicroseconds\":%.3f,\"bytes\":%lu}\n",
-         1e6 * median(passing, pipes.runs), 1e6 * median(registering, pipes.runs), pipes.reads);
-  free(registering);
-  free(passing);
+  const double spent = cpu_seconds() - cpu_start;
+  const double seconds = seconds_now() - start;
+  printf("{\"microseconds\":%.3f,\"registerMicroseconds\":%.3f,\"runs\":%zu,\"bytes\":%lu",
+         1e6 * median(&passing), 1e6 * median(&registering), passing.count, pipes.reads);
+  printf(",\"coreShare\":%.4f}\n", spent / seconds);
+  free(warming.each);
+  free(registering.each);
+  free(passing.each);
 }
 
 #endif

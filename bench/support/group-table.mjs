@@ -1,6 +1,6 @@
 /** A group of rows as a table: its figures, and what they are beside those of others. */
-import { columnOf, isComplete } from './results.mjs';
-import { ratioOf, spreadOf } from './statistics.mjs';
+import { besideOf, columnOf, isComplete, valuesOf } from './results.mjs';
+import { spreadOf } from './statistics.mjs';
 import { table } from './table.mjs';
 import { figureText, ratioText, spreadText } from './written.mjs';
 
@@ -8,16 +8,22 @@ import { figureText, ratioText, spreadText } from './written.mjs';
 /** @typedef {import('./results.mjs').Row} Row */
 /** @typedef {import('./results.mjs').Figure} Figure */
 
-/** @param {Group} group */
-export function groupTable({ figures, rows }) {
-  const head = figures.flatMap(({ title, beside = [] }) => [title, ...beside.map((rival) => `÷ ${rival}`)]);
+/**
+ * @param {Group} group
+ * @param {readonly Group[]} groups - all of the run: a figure may be divided by one of another.
+ */
+export function groupTable({ id, figures, rows }, groups) {
+  const head = figures.flatMap(({ title, beside = [] }) => [title, ...beside.map(titleOf)]);
   const lines = rows.map((row) => {
     const { name } = row;
     if (!isComplete(row)) return [name, whyIncomplete(row)];
-    return [name, ...figures.flatMap((figure) => cellsOf(figure, row, rows))];
+    return [name, ...figures.flatMap((figure) => cellsOf(figure, id, row, groups))];
   });
   return table(['', ...head], lines);
 }
+
+/** @type {(beside: NonNullable<Figure['beside']>[number]) => string} */
+const titleOf = (beside) => (typeof beside === 'string' ? `÷ ${beside}` : beside.title);
 
 /** @param {Row} row */
 function whyIncomplete({ missing, failure = 'it took no turn' }) {
@@ -26,15 +32,16 @@ function whyIncomplete({ missing, failure = 'it took no turn' }) {
 
 /**
  * @param {Figure} figure
+ * @param {string} group
  * @param {Row} row
- * @param {readonly Row[]} rows
+ * @param {readonly Group[]} groups
  */
-function cellsOf({ key, digits, beside = [], shown = 'median' }, row, rows) {
-  const values = columnOf(row, key);
-  const ratios = beside.map((name) => {
-    if (name === row.name) return '1';
-    const rival = rows.find((other) => other.name === name);
-    return isComplete(rival) ? spreadText(ratioOf(values, columnOf(rival, key)), ratioText) : '–';
+function cellsOf({ key, digits, beside = [], shown = 'median' }, group, row, groups) {
+  const place = { group, row: row.name, figure: key };
+  const ratios = beside.map((one) => {
+    const other = besideOf(place, one);
+    if (other.group === group && other.row === row.name && other.figure === key) return '1';
+    return spreadText(spreadOf(valuesOf(groups, place, one)), ratioText);
   });
-  return [figureText(spreadOf(values)[shown], digits), ...ratios];
+  return [figureText(spreadOf(columnOf(row, key))[shown], digits), ...ratios];
 }

@@ -3,14 +3,19 @@ import { loadCell } from '../cells/index.mjs';
 
 /** @typedef {import('./results.mjs').Group} Group */
 
+/** @typedef {{ cells: string[], groups: Group[], failures: Record<string, string> }} Measured */
+
 /**
  * One that cannot be measured at all is named with its reason; the others go on.
  *
  * @param {readonly string[]} names
  * @param {import('./cell.mjs').Setting} setting
- * @returns {Promise<{ groups: Group[], failures: Record<string, string> }>}
+ * @param {(measured: Measured) => void} [keep] - called after each cell with all that there is by then.
+ * @returns {Promise<Measured>}
  */
-export async function measureCells(names, setting) {
+export async function measureCells(names, setting, keep = () => {}) {
+  /** @type {string[]} */
+  const cells = [];
   /** @type {Group[]} */
   const groups = [];
   /** @type {Record<string, string>} */
@@ -26,8 +31,10 @@ export async function measureCells(names, setting) {
       console.error(`${name}: ${failures[name]}`);
     }
     console.error(`== ${name} took ${Math.round((performance.now() - start) / 1000)} s`);
+    cells.push(name);
+    keep({ cells, groups, failures });
   }
-  return { groups, failures };
+  return { cells, groups, failures };
 }
 
 /**
@@ -46,20 +53,36 @@ export function failuresOf({ groups, failures = {} }) {
 }
 
 /**
- * The rounds of one pass followed by those of another: of each row, as if they had been one. What failed in either has
- * failed.
+ * The groups of a cell with the rounds of all passes that measured it, as if they had been one. A pass in which something
+ * of it failed has gaps, and is left out; where each did, the first has to do.
+ *
+ * @param {string} name
+ * @param {readonly Measured[]} passes
+ * @returns {Group[]}
+ */
+export function allRoundsOf(name, passes) {
+  const taken = passes
+    .filter(({ cells }) => cells.includes(name))
+    .map(({ groups, failures }) => ({ groups: groups.filter(({ cell }) => cell === name), failures }));
+  const whole = taken.filter(
+    ({ groups, failures }) => !(name in failures) && failuresOf({ groups }).length === 0,
+  );
+  return (whole.length > 0 ? whole : taken.slice(0, 1)).map(({ groups }) => groups).reduce(withRounds);
+}
+
+/**
+ * The rounds of one pass followed by those of another.
  *
  * @param {readonly Group[]} groups
  * @param {readonly Group[]} more
  * @returns {Group[]}
  */
-export function withRounds(groups, more) {
+function withRounds(groups, more) {
   return groups.map((group) => {
     const other = more.find(({ id }) => id === group.id);
-    if (other === undefined) return group;
     const rows = group.rows.map((row) => {
-      const again = other.rows.find(({ name }) => name === row.name);
-      return { ...again, ...row, samples: [...row.samples, ...(again?.samples ?? [])] };
+      const again = other?.rows.find(({ name }) => name === row.name);
+      return { ...row, samples: [...row.samples, ...(again?.samples ?? [])] };
     });
     return { ...group, rows };
   });

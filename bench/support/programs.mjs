@@ -1,6 +1,5 @@
 /** The programs of a benchmark, each a process of its own: started, pinned to a core, listened to and ended. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
@@ -9,23 +8,46 @@ const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
-process.once('SIGTERM', () => process.exit(143));
+process.once('SIGHUP', () => process.exit(129));
 process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 
 /** What a program may take beyond the time that it measures. */
 const PATIENCE = 30_000;
 
 /**
+ * What makes iomux or Node.js another one than it is: a backend that a variable names is not what is measured. Only the
+ * addon may be another, one that is instrumented.
+ */
+const LEFT_OUT = /^(IOMUX_(?!ADDON$)|NODE_OPTIONS$)/;
+const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !LEFT_OUT.test(name)));
+
+/**
+ * @typedef {object} Program
+ * @property {string} name - its whole command line.
+ * @property {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} child
+ * @property {Promise<string>} ended - how, in words; empty where it ended well.
+ */
+
+/**
  * @param {readonly string[]} command
  * @param {number | undefined} core - the one core it may use.
+ * @returns {Program}
  */
 function start(command, core) {
   const [program = '', ...args] = core === undefined ? command : ['taskset', '-c', String(core), ...command];
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, args, { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'inherit'] });
+  /** @type {Promise<string>} */
+  const ended = new Promise((resolve) => {
+    child.once('error', ({ message }) => resolve(`cannot be started, ${message}`));
+    child.once('close', (code, signal) =>
+      resolve(code === 0 ? '' : `ended with ${signal ?? `exit code ${code}`}`),
+    );
+  });
   running.add(child);
-  child.once('close', () => running.delete(child));
+  ended.then(() => running.delete(child));
   child.stdout.setEncoding('utf8');
-  return child;
+  return { name: command.join(' '), child, ended };
 }
 
 /**
@@ -37,15 +59,15 @@ function start(command, core) {
  * @returns {Promise<Record<string, number>>} the line of JSON that it prints last.
  */
 export async function measure(command, core, seconds = 0) {
-  const child = start(command, core);
+  const { name, child, ended } = start(command, core);
   let output = '';
   child.stdout.on('data', (/** @type {string} */ chunk) => {
     output += chunk;
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000 + PATIENCE);
-  const [code, signal] = await once(child, 'close');
+  const fault = await ended;
   clearTimeout(timer);
-  if (code !== 0) throw new Error(`${command.join(' ')}: ended with ${signal ?? `exit code ${code}`}`);
+  if (fault !== '') throw new Error(`${name}: ${fault}`);
   return JSON.parse(output.trimEnd().split('\n').at(-1) ?? '');
 }
 
@@ -58,58 +80,64 @@ export async function measure(command, core, seconds = 0) {
  */
 
 /**
- * Starts a server, and waits until it can be connected to.
+ * Starts a program that serves until it is stopped, and waits until it prints `listening PORT`, or `ready` where there
+ * is no port.
  *
  * @param {readonly string[]} command
  * @param {number | undefined} core
  * @returns {Promise<Server>}
  */
 export async function startServer(command, core) {
-  const child = start(command, core);
-  const closed = once(child, 'close');
+  const program = start(command, core);
+  const { child, ended } = program;
   const stop = async () => {
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
-    await closed;
+    await ended;
     clearTimeout(timer);
   };
+  const collect = async () => {
+    const collected = printed(program, /^collected\n/m, 'does not say that it collected its garbage');
+    child.kill('SIGUSR2');
+    await collected;
+  };
   try {
-    return { port: await portOf(child, command), pid: child.pid ?? 0, collect: () => collect(child), stop };
+    const [, port] = await printed(program, /^(?:listening (\d+)|ready)\n/m, 'does not listen');
+    return { port: Number(port ?? 0), pid: child.pid ?? 0, collect, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** @param {ReturnType<typeof start>} child */
-async function collect(child) {
-  const patience = AbortSignal.timeout(PATIENCE);
-  child.kill('SIGUSR2');
-  for (let output = ''; !output.includes('collected'); )
-    [output] = await once(child.stdout, 'data', { signal: patience });
-}
-
 /**
- * The port of a server that prints `listening PORT` once it can be connected to.
+ * What a program prints from now on.
  *
- * @param {ReturnType<typeof start>} child
- * @param {readonly string[]} command
- * @returns {Promise<number>}
+ * @param {Program} program
+ * @param {RegExp} expected
+ * @param {string} fault - of a program that goes on without it.
+ * @returns {Promise<RegExpExecArray>}
  */
-function portOf(child, command) {
+function printed({ name, child, ended }, expected, fault) {
   return new Promise((resolve, reject) => {
+    /** @param {string} reason */
+    const fail = (reason) => {
+      clearTimeout(timer);
+      child.stdout.off('data', read);
+      reject(new Error(`${name}: ${reason}`));
+    };
     let output = '';
-    const timer = setTimeout(() => reject(new Error(`${command.join(' ')}: does not listen`)), PATIENCE);
-    child.stdout.on('data', (/** @type {string} */ chunk) => {
+    /** @param {string} chunk */
+    const read = (chunk) => {
       output += chunk;
-      const [, port] = /^listening (\d+)\n/m.exec(output) ?? [];
-      if (port === undefined) return;
+      const found = expected.exec(output);
+      if (found === null) return;
       clearTimeout(timer);
-      resolve(Number(port));
-    });
-    child.once('close', (code, signal) => {
-      clearTimeout(timer);
-      reject(new Error(`${command.join(' ')}: ended with ${signal ?? `exit code ${code}`}`));
-    });
+      child.stdout.off('data', read);
+      resolve(found);
+    };
+    const timer = setTimeout(fail, PATIENCE, fault);
+    child.stdout.on('data', read);
+    ended.then((how) => fail(how || 'ended before that'));
   });
 }

@@ -2,7 +2,8 @@
 import { cells } from '../cells/index.mjs';
 import { targets } from '../targets.mjs';
 import { groupTable } from './group-table.mjs';
-import { machineLine } from './machine.mjs';
+import { machineLine, pinningLine } from './machine.mjs';
+import { originLine } from './origin.mjs';
 import { targetTable } from './target-table.mjs';
 import { judge } from './verdicts.mjs';
 
@@ -18,20 +19,22 @@ const METHOD = `Rivals take turns, round by round, each a process of its own: ÷
 the least and the greatest beside it, so that what slows a whole round down cancels out. Other figures are medians of
 the rounds unless their title says otherwise. The machine is a shared one: it is the ratios that count.`;
 const TARGETS_NOTE = `What is always promised holds in each round, all else in the median of the rounds. A time of this machine,
-and no ratio, is left out by \`npm run bench:check\`.`;
+and no ratio, is left out by \`npm run bench:check\`; what is not measured, as where a rival is not installed, does not
+hold there.`;
 
 /**
  * @param {Results} results
  * @param {readonly Drawing[]} drawings - their files are in figures/.
  */
 export function reportOf(results, drawings) {
-  const { machine, versions = {}, groups } = results;
+  const { machine, cores, versions = {}, groups } = results;
   const verdicts = targets.map((target) => judge(target, groups));
   const sections = results.cells.map((name) => sectionOf(name, results, drawings));
   return `${[
     '# Results',
     'Written by `npm run bench`, not by hand; the raw samples are in [results.json](results.json).',
-    `${machineLine(machine)}.`,
+    originLine(results),
+    [`${machineLine(machine)}.`, pinningLine(cores)].join(' ').trimEnd(),
     versionsLine(versions),
     ...provisos(results),
     METHOD,
@@ -73,7 +76,7 @@ function sectionOf(name, { groups, failures = {} }, drawings) {
     .filter(({ cell }) => cell === name)
     .flatMap((group) => [
       `### ${group.title}`,
-      groupTable(group),
+      groupTable(group, groups),
       ...(group.note === undefined ? [] : [group.note]),
     ]);
   const figures = drawings.filter(({ cell }) => cell === name);

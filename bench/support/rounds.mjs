@@ -7,41 +7,53 @@ import { measure } from './programs.mjs';
 /**
  * @typedef {object} Contender
  * @property {string} name
+ * @property {boolean | undefined} [ours] - it is of iomux.
  * @property {string | undefined} [missing] - it is not installed, and this is how it would be.
  * @property {(round: number) => Promise<Sample>} turn - round 0 is the warm-up.
  */
+/**
+ * @typedef {object} Order
+ * @property {boolean} [warmUp] - one round before the others, which leaves no sample; unless told, there is one. Who
+ *   is started anew for each turn, and warms up by itself, needs none.
+ * @property {number} [atOnce] - turns that are taken at the same time, where nothing is timed; one unless told.
+ */
 
 /**
- * After one round that leaves no sample. One that fails is named in its row, and takes no further turns; the others go
- * on.
+ * One that fails is named in its row, and takes no further turns; the others go on.
  *
  * @param {string} title - for the progress, on standard error.
  * @param {readonly Contender[]} contenders
  * @param {number} rounds
+ * @param {Order} [order]
  * @returns {Promise<Row[]>}
  */
-export async function inRounds(title, contenders, rounds) {
-  /** @type {Row[]} */
-  const rows = contenders.map(({ name, missing }) => ({
-    name,
-    samples: [],
-    ...(missing === undefined ? {} : { missing }),
-  }));
-  for (let round = 0; round <= rounds; round++) {
+export async function inRounds(title, contenders, rounds, { warmUp = true, atOnce = 1 } = {}) {
+  const entries = contenders.map((contender) => ({ contender, row: rowFor(contender) }));
+  for (let round = warmUp ? 0 : 1; round <= rounds; round++) {
     console.error(`${title}: ${round === 0 ? 'warm-up' : `round ${round}/${rounds}`}`);
-    for (const [index, { turn }] of contenders.entries()) {
-      const row = rows[index];
-      if (row === undefined || row.missing !== undefined || row.failure !== undefined) continue;
-      try {
-        const sample = await turn(round);
-        if (round > 0) row.samples.push(sample);
-      } catch (error) {
-        row.failure = /** @type {Error} */ (error).message;
-        console.error(`${title}: ${row.name}: ${row.failure}`);
-      }
+    for (let first = 0; first < entries.length; first += atOnce) {
+      const some = entries.slice(first, first + atOnce);
+      await Promise.all(some.map(({ contender, row }) => takeTurn(title, contender, row, round)));
     }
   }
-  return rows;
+  return entries.map(({ row }) => row);
+}
+
+/** @type {(contender: Contender) => Row} */
+function rowFor({ name, ours, missing }) {
+  return { name, ...(ours ? { ours } : {}), samples: [], ...(missing === undefined ? {} : { missing }) };
+}
+
+/** @type {(title: string, contender: Contender, row: Row, round: number) => Promise<void>} */
+async function takeTurn(title, { turn }, row, round) {
+  if (row.missing !== undefined || row.failure !== undefined) return;
+  try {
+    const sample = await turn(round);
+    if (round > 0) row.samples.push(sample);
+  } catch (error) {
+    row.failure = /** @type {Error} */ (error).message;
+    console.error(`${title}: ${row.name}: ${row.failure}`);
+  }
 }
 
 /**

@@ -9,9 +9,10 @@
 
 /**
  * @param {readonly number[]} samples - at least one.
- * @returns {Spread}
+ * @returns {Spread} not a number where one of them is none: what a round lacks, no other round can stand for.
  */
 export function spreadOf(samples) {
+  if (samples.some(Number.isNaN)) return { median: Number.NaN, min: Number.NaN, max: Number.NaN };
   const sorted = [...samples].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
@@ -20,15 +21,19 @@ export function spreadOf(samples) {
 }
 
 /**
- * The spread of the per-round ratios of two rivals. What slows a whole round down, another process or a lower clock,
- * slows both and cancels out, which a ratio of two medians would not see.
+ * The per-round ratios of two rivals. What slows a whole round down, another process or a lower clock, slows both and
+ * cancels out, which a ratio of two medians would not see.
  *
  * @param {readonly number[]} samples - one for each round.
  * @param {readonly number[]} base - of the same rounds.
- * @returns {Spread}
+ * @returns {number[]} not a number for a round that either lacks.
  */
-export function ratioOf(samples, base) {
-  return spreadOf(samples.map((sample, round) => sample / (base[round] ?? Number.NaN)));
+export function ratiosOf(samples, base) {
+  const rounds = Math.max(samples.length, base.length);
+  return Array.from(
+    { length: rounds },
+    (_, round) => (samples[round] ?? Number.NaN) / (base[round] ?? Number.NaN),
+  );
 }
 
 /**

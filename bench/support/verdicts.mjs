@@ -1,6 +1,9 @@
 /** What was promised, held against what was measured. */
-import { columnOf, isComplete, rowOf } from './results.mjs';
+import { besideOf, rowOf, valuesOf } from './results.mjs';
 import { spreadOf } from './statistics.mjs';
+
+/** How near to its bound, as a share of it, another pass may find something on the other side. */
+const CLOSE = 0.02;
 
 /** @typedef {import('../targets.mjs').Target} Target */
 /** @typedef {import('./results.mjs').Group} Group */
@@ -8,6 +11,8 @@ import { spreadOf } from './statistics.mjs';
  * @typedef {object} Verdict
  * @property {Target} target
  * @property {'met' | 'NOT met' | 'not measured'} word
+ * @property {string} [missing] - either is not installed, and this is how it would be.
+ * @property {boolean} [close] - the bound is near, on either side.
  * @property {import('./statistics.mjs').Spread} [spread] - of all rounds.
  * @property {number} [rounds]
  */
@@ -18,29 +23,22 @@ import { spreadOf } from './statistics.mjs';
  * @returns {Verdict}
  */
 export function judge(target, groups) {
-  const values = valuesOf(target, groups);
-  if (values.length === 0 || !values.every(Number.isFinite)) return { target, word: 'not measured' };
+  const values = valuesOf(groups, target, target.beside);
+  if (values.length === 0 || !values.every(Number.isFinite)) {
+    const missing = missingOf(target, groups);
+    return { target, word: 'not measured', ...(missing === undefined ? {} : { missing }) };
+  }
   const spread = spreadOf(values);
   const held = target.every ? values.every((value) => keeps(target, value)) : keeps(target, spread.median);
-  return { target, word: held ? 'met' : 'NOT met', spread, rounds: values.length };
+  const bound = target.atMost ?? target.atLeast ?? Number.NaN;
+  const close = Math.abs(spread.median - bound) <= CLOSE * Math.abs(bound);
+  return { target, word: held ? 'met' : 'NOT met', close, spread, rounds: values.length };
 }
 
-/**
- * One for each round.
- *
- * @param {Target} target
- * @param {readonly Group[]} groups
- * @returns {number[]}
- */
-function valuesOf({ group, row: name, figure, beside }, groups) {
-  const row = rowOf(groups, group, name);
-  if (!isComplete(row)) return [];
-  const values = columnOf(row, figure);
-  if (beside === undefined) return values;
-  const rival = rowOf(groups, beside.group ?? group, beside.row);
-  if (!isComplete(rival)) return [];
-  const base = columnOf(rival, figure);
-  return values.map((value, round) => value / (base[round] ?? Number.NaN));
+/** @type {(target: Target, groups: readonly Group[]) => string | undefined} */
+function missingOf(target, groups) {
+  const places = [target, besideOf(target, target.beside ?? {})];
+  return places.map(({ group, row }) => rowOf(groups, group, row)?.missing).find((how) => how !== undefined);
 }
 
 /** @type {(target: Target, value: number) => boolean} */

@@ -1,7 +1,9 @@
 /** The benchmark of the accept storm, run for a moment: who was woken, and that each connection was served once. */
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { DefaultSelector } from 'iomux';
+import { DefaultSelector, Socket } from 'iomux';
 import { describe, expect, it } from 'vitest';
+import { outcomeOf } from '../support/processes.js';
 
 interface Row {
   readonly name: string;
@@ -9,8 +11,8 @@ interface Row {
   readonly failure?: string;
 }
 
-const path = fileURLToPath(new URL('../../bench/cells/accept-storm.mjs', import.meta.url));
-const { acceptStorm } = await import(path);
+const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
+const { acceptStorm } = await import(path('cells/accept-storm.mjs'));
 
 function hasExclusive(): boolean {
   using selector = new DefaultSelector();
@@ -38,5 +40,16 @@ describe.runIf(hasExclusive())('the benchmark of the accept storm', () => {
         if (name === 'reusePort') expect(refusalsPerConnection, row).toBe(0);
       }
     }
+  });
+
+  it('has workers end without a word when their parent ended, whatever they were asked', async () => {
+    using listener = Socket.listen({ address: '127.0.0.1', port: 0 });
+    const [parent, theirs] = Socket.pair();
+    parent.send(Buffer.from('?'));
+    parent.close();
+    const stdio = ['ignore', 'pipe', 'pipe', listener.fileno(), theirs.fileno()] as const;
+    const worker = spawn(process.execPath, [path('programs/accept-worker.mjs'), '0'], { stdio: [...stdio] });
+    theirs.close();
+    expect(await outcomeOf(worker)).toMatchObject({ code: 0, stdout: '', stderr: '' });
   });
 });

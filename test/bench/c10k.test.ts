@@ -6,9 +6,10 @@ import { describe, expect, it } from 'vitest';
 
 interface Group {
   readonly id: string;
-  readonly figures: readonly { readonly key: string }[];
+  readonly figures: readonly { readonly key: string; readonly beside?: readonly unknown[] }[];
   readonly rows: readonly {
     readonly name: string;
+    readonly ours?: boolean;
     readonly samples: readonly Record<string, number>[];
     readonly missing?: string;
     readonly failure?: string;
@@ -18,40 +19,106 @@ interface Group {
 const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
 const { c10k } = await import(path('cells/c10k.mjs'));
 const { memoryGroup } = await import(path('cells/c10k/memory.mjs'));
-const { isComplete, rowOf } = await import(path('support/results.mjs'));
+const { withConnections } = await import(path('cells/c10k/connections.mjs'));
+const { comesToRest } = await import(path('support/activity.mjs'));
+const { startServer } = await import(path('support/programs.mjs'));
+const { columnOf, isComplete, rowOf, valuesOf } = await import(path('support/results.mjs'));
 const COLLECT = path('support/collect.mjs');
+const ALONE = 'c10k, throughput alone';
+const AMONG_IDLE = 'c10k, throughput among idle';
+/** An echo server that ends its third connection when it was answered. */
+const FORGETFUL = `
+  import { createServer } from 'node:net';
+  let count = 0;
+  const server = createServer((socket) => {
+    const forgotten = ++count === 3;
+    socket.on('data', (chunk) => socket.write(chunk, () => forgotten && setTimeout(() => socket.destroy(), 20)));
+    socket.on('error', () => {});
+  });
+  server.listen(0, '127.0.0.1', () => console.log('listening ' + server.address().port));
+`;
+/** Works for half a second, in pieces, and then does nothing. */
+const BUSY = `
+  console.log('begun');
+  const end = performance.now() + 500;
+  const work = () => {
+    if (performance.now() > end) return console.log('ended');
+    for (const pause = performance.now() + 20; performance.now() < pause; );
+    setTimeout(work, 1);
+  };
+  work();
+  setTimeout(() => {}, 60_000);
+`;
 
 // What a process does is read from /proc.
 describe.runIf(process.platform === 'linux')('the cell c10k', { timeout: 60_000 }, () => {
-  it('measures throughput, memory, an idle second and idle descriptors, every row to its end', async () => {
+  it('measures throughput alone and among idle connections, memory and an idle second, each to its end', async () => {
     const groups: Group[] = await c10k.measure({ pass: 'moment', cores: null });
-    expect(groups.map(({ id }) => id)).toEqual([
-      'c10k, throughput',
-      'c10k, memory',
-      'c10k, idle second',
-      'idle descriptors',
-    ]);
+    const [alone, among, memory, idle] = groups;
+    expect(groups.map(({ id }) => id)).toEqual([ALONE, AMONG_IDLE, 'c10k, memory', 'c10k, idle second']);
     for (const { rows, figures } of groups) {
       for (const row of rows) {
         expect(row).toSatisfy(isComplete);
         for (const { key } of figures) expect(row.samples[0]?.[key]).toSatisfy(Number.isFinite);
       }
     }
-    const names = groups.map(({ rows }) => rows.map(({ name }) => name));
-    expect(names).toEqual([
-      ['dispatch, 4 active', 'dispatch, 4 active and 16 idle'],
-      ['dispatch, epoll', 'protocol, hosted', 'streams, hosted', 'node:net', 'node:net, for await'],
-      ['dispatch, epoll'],
-      ['epoll', 'poll', 'select'].flatMap((backend) => [`${backend}, 1 idle`, `${backend}, 50 idle`]),
-    ]);
-    expect(rowOf(groups, 'c10k, throughput', 'dispatch, 4 active')?.samples[0]).toMatchObject({
-      messagesRatio: 1,
-      cpuRatio: 1,
-    });
+    const namesIn = (group: Group | undefined) => group?.rows.map(({ name }) => name);
+    expect(namesIn(alone)).toEqual(['dispatch, epoll']);
+    expect(namesIn(among)).toEqual(['dispatch, epoll']);
+    const ours = ['dispatch, in turns', 'protocol, hosted', 'streams, hosted'];
+    expect(namesIn(memory)).toEqual([...ours, 'node:net', 'node:net, for await']);
+    expect(memory?.rows.filter((row) => row.ours).map(({ name }) => name)).toEqual(ours);
     // A loop that blocks is not woken by anything.
-    expect(rowOf(groups, 'c10k, idle second', 'dispatch, epoll')?.samples).toEqual([
-      { involuntary: 0, voluntary: 0, cpuMilliseconds: 0 },
+    expect(idle?.rows).toMatchObject([
+      { name: 'dispatch, epoll', samples: [{ involuntary: 0, voluntary: 0, cpuMilliseconds: 0 }] },
     ]);
+
+    // Both of the same rounds, so that either can be divided by the other.
+    for (const { key, beside = [] } of among?.figures ?? []) {
+      const place = { group: AMONG_IDLE, row: 'dispatch, epoll', figure: key };
+      const [idleOnes, none]: number[][] = [AMONG_IDLE, ALONE].map((id) =>
+        columnOf(rowOf(groups, id, 'dispatch, epoll'), key),
+      );
+      expect(idleOnes).toHaveLength(2);
+      expect(beside).toHaveLength(1);
+      expect(valuesOf(groups, place, beside[0])).toEqual(
+        idleOnes?.map((value, round) => value / (none?.[round] ?? 0)),
+      );
+    }
+    const shares = [ALONE, AMONG_IDLE].flatMap((id) =>
+      columnOf(rowOf(groups, id, 'dispatch, epoll'), 'coreShare'),
+    );
+    for (const share of shares) expect(share).toBeGreaterThan(0);
+    // It has one core, and clocks are not read at the same moment.
+    for (const share of shares) expect(share).toBeLessThan(1.5);
+  });
+
+  it('fails where the server lost one of the connections, however many other descriptors it has', async () => {
+    const server = await startServer([process.execPath, '--input-type=module', '-e', FORGETFUL], undefined);
+    try {
+      const pause = () => new Promise((resolve) => setTimeout(resolve, 200));
+      await expect(withConnections(server, 5, undefined, pause)).rejects.toThrow(
+        'of 5 connections the server has 4',
+      );
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('waits for a server until its CPU clock stands still', async () => {
+    const child = spawn(process.execPath, ['-e', BUSY], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      let output = '';
+      child.stdout.on('data', (text) => {
+        output += text;
+      });
+      await once(child.stdout, 'data');
+      expect(output).toBe('begun\n');
+      await comesToRest(child.pid);
+      expect(output).toBe('begun\nended\n');
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   it('measures the memory of servers in C and in Python as well, or says what to install', async () => {

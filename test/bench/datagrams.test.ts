@@ -25,8 +25,9 @@ function datagram(sequence: number): Buffer {
 }
 
 /** How a receiver ends that is sent `datagrams`; the first, which is empty, is answered. */
-async function outcomeWith(program: string, datagrams: readonly Buffer[]) {
-  const child = spawn(process.execPath, [path(program)], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function outcomeWith(command: readonly string[], datagrams: readonly Buffer[]) {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const [line] = await once(child.stdout, 'data');
   const sender: Socket = createSocket('udp4');
   sender.connect(Number(/\d+/.exec(`${line}`)?.[0]), '127.0.0.1');
@@ -44,7 +45,11 @@ describe.runIf(load.missing === undefined)('the benchmark of datagrams', () => {
   it('counts what each receiver took and each sender sent, and nothing came that was not sent', async () => {
     const groups = await datagrams.measure({ pass: 'moment', cores: null });
     const figures = new Map(groups.map(({ id, rows }: { id: string; rows: Row[] }) => [id, rows]));
-    expect([...figures.keys()]).toEqual(['datagrams, 64 B', 'datagrams, 64 B, sending']);
+    expect([...figures.keys()]).toEqual([
+      'datagrams, 64 B',
+      'datagrams, 64 B, many senders',
+      'datagrams, 64 B, sending',
+    ]);
     const check = (id: string, names: string[], figure: string) => {
       const rows = figures.get(id) as Row[];
       expect(rows.map(({ name }) => name)).toEqual(names);
@@ -55,13 +60,40 @@ describe.runIf(load.missing === undefined)('the benchmark of datagrams', () => {
         expect(samples[0]?.[figure], name).toBeGreaterThan(0);
         expect(samples[0]?.['lostShare'], name).toBeGreaterThanOrEqual(0);
         expect(samples[0]?.['lostShare'], name).toBeLessThan(1);
+        expect(samples[0]?.['coreShare'], name).toBeGreaterThan(0);
       }
     };
-    const ours = ['recvBatch', 'recv', 'datagram transport'];
-    const others = ['node:dgram', 'recvmmsg in C', 'recv in C', 'asyncio', 'uvloop'];
-    check('datagrams, 64 B', [...ours, ...others], 'receivedPerCpuSecond');
+    const onSockets = ['recvBatch', 'recv', 'recvmmsg in C', 'recv in C'];
+    const withAddresses = ['datagram transport', 'node:dgram'];
+    const received = 'receivedPerCpuSecond';
+    check('datagrams, 64 B', [...onSockets, ...withAddresses, 'asyncio', 'uvloop'], received);
+    check('datagrams, 64 B, many senders', withAddresses, received);
     const senders = ['sendBatch', 'send', 'node:dgram', 'sendmmsg in C', 'send in C'];
     check('datagrams, 64 B, sending', senders, 'sentPerCpuSecond');
+  });
+
+  it('has as many senders as it is told, all of which hear of it', async () => {
+    const receiver = createSocket('udp4');
+    const senders = new Set<string>();
+    const progress = new Float64Array([-1, 0, 0]);
+    let [newest, count, sum] = [-1, 0, 0];
+    receiver.on('message', (message, { port, address }) => {
+      if (message.length > 0) {
+        const sequence = message.readUInt32LE(0);
+        [newest, count, sum] = [Math.max(newest, sequence), count + 1, sum + sequence];
+        senders.add(address);
+      }
+      progress.set([newest, count, sum]);
+      if (message.length === 0 || count % 256 === 0)
+        receiver.send(Buffer.from(progress.buffer), port, address);
+    });
+    receiver.bind(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const args = ['--port', `${receiver.address().port}`, '--senders', '100', '--warmup', '0'];
+    const { code, stderr } = await outcomeOf(spawn(load.path, [...args, '--seconds', '0.01']));
+    receiver.close();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(senders.size).toBe(100);
   });
 
   it('fails where a receiver says it got more than was sent', async () => {
@@ -81,13 +113,19 @@ describe.runIf(load.missing === undefined)('the benchmark of datagrams', () => {
   });
 });
 
-describe.each(['programs/datagrams-selector.mjs', 'programs/datagrams-transport.mjs', 'rivals/dgram.mjs'])(
-  'the receiver %s',
-  (program) => {
+const inNode = ['programs/datagrams-selector.mjs', 'programs/datagrams-transport.mjs', 'rivals/dgram.mjs'];
+const receivers = [
+  ...inNode.map((program) => [process.execPath, path(program)]),
+  ...(load.missing === undefined ? [[nativeProgram('datagram-sink').path]] : []),
+];
+
+describe.each(receivers.map((command) => ({ program: command.at(-1)?.replace(/.*\/bench\//, ''), command })))(
+  'the receiver $program',
+  ({ command }) => {
     it('ends with an error at a datagram that is not as it was sent', async () => {
       const torn = datagram(7);
       torn.writeInt32LE(1, 60);
-      const { code, stderr } = await outcomeWith(program, [datagram(6), torn]);
+      const { code, stderr } = await outcomeWith(command, [datagram(6), torn]);
       expect(code).not.toBe(0);
       expect(stderr).toContain('datagram 7 is not as it was sent');
       expect(stderr).not.toContain('datagram 6');

@@ -1,8 +1,10 @@
 /** The benchmarks of echo and latency, run for a moment: whom they measure, and what of; not how fast anyone is. */
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { benchmarksWith } from '../support/benchmarks.js';
 import { outcomeOf } from '../support/processes.js';
 import { TemporaryFolder } from '../support/temporary.js';
 import { hasRival } from '../support/tools.js';
@@ -13,6 +15,7 @@ interface Group {
   readonly rows: readonly {
     readonly name: string;
     readonly samples: readonly Record<string, number>[];
+    readonly ours?: true;
     readonly missing?: string;
     readonly failure?: string;
   }[];
@@ -23,9 +26,10 @@ const { echoServer, serverNames } = await import(path('support/echo-servers.mjs'
 const installed = serverNames.filter((name: string) => hasRival(echoServer(name)));
 const ROUNDS = 1;
 
-async function measure(cells: string[], env: NodeJS.ProcessEnv = {}) {
+async function measure(cells: string[], env: NodeJS.ProcessEnv = {}, copy?: string) {
   using folder = new TemporaryFolder();
-  const args = [path('run.mjs'), '--pass', 'moment', '--out', folder.path, ...cells];
+  const script = copy === undefined ? path('run.mjs') : join(copy, 'bench/run.mjs');
+  const args = [script, '--pass', 'moment', '--out', folder.path, ...cells];
   const options = { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] as 'pipe'[] };
   const outcome = await outcomeOf(spawn(process.execPath, args, options));
   const { groups } = JSON.parse(readFileSync(folder.join('results.json'), 'utf8')) as { groups: Group[] };
@@ -66,6 +70,15 @@ describe.runIf(process.platform === 'linux')('the echo benchmarks', { timeout: 1
       'gevent',
       'Twisted',
       'Tornado',
+    ]);
+    expect(echo?.rows.filter(({ ours }) => ours).map(({ name }) => name)).toEqual([
+      'dispatch, epoll',
+      'dispatch, poll',
+      'dispatch, select',
+      'watchers, blocking',
+      'watchers, hosted',
+      'protocol, hosted',
+      'streams, hosted',
     ]);
     for (const { name, samples, missing } of echo?.rows ?? []) {
       if (missing !== undefined) expect(installed).not.toContain(name);
@@ -120,5 +133,19 @@ describe.runIf(process.platform === 'linux')('the echo benchmarks', { timeout: 1
     });
     expect(rows['selectors']).toMatchObject({ samples: [], failure: expect.stringContaining('exit code 3') });
     expect(rows['streams, hosted']?.samples).toHaveLength(ROUNDS);
+  });
+
+  it('measure nobody, and start nobody, where the load cannot be compiled', async () => {
+    using folder = new TemporaryFolder();
+    const note = `import { writeFileSync } from 'node:fs'; writeFileSync(new URL('../../started', import.meta.url), '');`;
+    const copy = benchmarksWith(folder, { 'servers/watchers.mjs': note, 'servers/dispatch.mjs': note });
+    const { outcome, groups } = await measure(['echo', 'latency'], { CC: 'no-such-compiler' }, copy);
+    expect(outcome.code, outcome.stderr).toBe(0);
+    for (const { name, samples, missing, failure } of groups.flatMap(({ rows }) => rows))
+      expect({ samples, missing, failure }, name).toEqual({
+        samples: [],
+        missing: expect.stringContaining('apt install'),
+      });
+    expect(existsSync(folder.join('started'))).toBe(false);
   });
 });

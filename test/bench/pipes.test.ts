@@ -5,16 +5,24 @@ import { describe, expect, it } from 'vitest';
 import { runBenchmark } from '../support/benchmarks.js';
 import { outcomeOf } from '../support/processes.js';
 
+interface Group {
+  readonly id: string;
+  readonly rows: readonly Row[];
+  readonly figures: readonly { readonly key: string; readonly beside?: readonly unknown[] }[];
+}
+
 interface Row {
   readonly name: string;
+  readonly ours?: boolean;
   readonly samples: readonly Record<string, number>[];
   readonly missing?: string;
   readonly failure?: string;
 }
 
 const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
-const { groupOf, pipes } = await import(path('cells/pipes.mjs'));
+const { pipes } = await import(path('cells/pipes.mjs'));
 const { nativeProgram } = await import(path('support/native.mjs'));
+const { rowOf, valuesOf } = await import(path('support/results.mjs'));
 const inC = nativeProgram('pipes') as { path: string; missing?: string };
 
 function runInC(args: readonly string[]) {
@@ -23,68 +31,64 @@ function runInC(args: readonly string[]) {
 
 describe.runIf(inC.missing === undefined)('the benchmark of pipes', () => {
   it('has every selector, the kernel’s calls and libevent pass on the same bytes', async () => {
-    const [group, ...others] = await pipes.measure({ pass: 'moment', cores: null });
-    expect(others).toEqual([]);
-    expect(group).toMatchObject({
-      id: 'pipes, 2 active, 10',
-      setting: { pipes: 10, active: 2, writes: 20 },
-    });
+    const groups: Group[] = await pipes.measure({ pass: 'moment', cores: null });
+    expect(groups).toMatchObject([
+      { id: 'pipes, 2 active, 10', setting: { pipes: 10, active: 2, writes: 20 } },
+      { id: 'pipes, 2 active, 20', setting: { pipes: 20, active: 2, writes: 20 } },
+    ]);
     const ours = ['epoll', 'epoll, edge', 'epoll, oneshot', 'poll', 'select'];
     const native = ['epoll in C', 'poll in C', 'select in C'];
     const libevent = ['libevent, epoll', 'libevent, poll', 'libevent, select'];
-    const rows: Row[] = group.rows;
-    expect(rows.map(({ name }) => name)).toEqual([...ours, ...native, ...libevent]);
-    for (const { name, samples, missing, failure } of rows) {
-      expect(failure, name).toBeUndefined();
-      if (missing !== undefined) {
-        expect(libevent).toContain(name);
-        continue;
+    for (const { rows, figures } of groups) {
+      expect(rows.map(({ name }) => name)).toEqual([...ours, ...native, ...libevent]);
+      expect(rows.filter((row) => row.ours).map(({ name }) => name)).toEqual(ours);
+      for (const { name, samples, missing, failure } of rows) {
+        expect(failure, name).toBeUndefined();
+        if (missing !== undefined) {
+          expect(libevent).toContain(name);
+          continue;
+        }
+        // A byte for each active pipe, and those that are passed on; once after each of the registrations.
+        expect(samples, name).toMatchObject([{ bytes: 22, runs: 2 }]);
+        for (const key of [...figures.map((figure) => figure.key), 'coreShare'])
+          expect(samples[0]?.[key], name).toBeGreaterThan(0);
       }
-      // A byte for each active pipe, and those that are passed on.
-      expect(samples, name).toEqual([
-        { microseconds: expect.any(Number), registerMicroseconds: expect.any(Number), bytes: 22 },
-      ]);
-      for (const { key } of group.figures) expect(samples[0]?.[key], name).toBeGreaterThan(0);
     }
   });
 
-  it('holds each row against itself among the fewest pipes, round by round', () => {
-    const fewest = {
-      pipes: 10,
-      rows: [
-        { name: 'epoll', samples: [{ microseconds: 10 }, { microseconds: 20 }] },
-        { name: 'poll', samples: [{ microseconds: 10 }], failure: 'it hung' },
-      ],
-    };
-    const rows = [
-      { name: 'epoll', samples: [{ microseconds: 15 }, { microseconds: 20 }] },
-      { name: 'poll', samples: [{ microseconds: 30 }, { microseconds: 30 }] },
-    ];
-    const titlesOf = ({ figures }: { figures: { title: string }[] }) => figures.map(({ title }) => title);
-    const first = groupOf({ pipes: 10, active: 1, writes: 5 }, fewest.rows, fewest);
-    expect(first.rows).toEqual(fewest.rows);
-    expect(titlesOf(first)).toEqual(['µs/run', 'registering, µs']);
+  it('holds each row against itself among the fewest pipes, and against C', async () => {
+    const [fewest, more]: Group[] = await pipes.measure({ pass: 'moment', cores: null });
+    expect(fewest?.figures[0]).toMatchObject({ key: 'microseconds', beside: ['epoll in C'] });
+    const place = { group: more?.id, row: 'epoll', figure: 'microseconds' };
+    const [, beside] = more?.figures[0]?.beside ?? [];
+    const time = (group: Group | undefined) => rowOf([group], group?.id, 'epoll').samples[0].microseconds;
+    expect(valuesOf([fewest, more], place, beside)).toEqual([time(more) / time(fewest)]);
+  });
 
-    const group = groupOf({ pipes: 2000, active: 1, writes: 5 }, rows, fewest);
-    expect(group).toMatchObject({
-      id: 'pipes, 1 active, 2000',
-      title: expect.stringContaining('2,000 pipes'),
-    });
-    expect(titlesOf(group)).toEqual(['µs/run', '÷ 10 pipes', 'registering, µs']);
-    expect(group.rows).toEqual([
-      {
-        name: 'epoll',
-        samples: [
-          { microseconds: 15, growth: 1.5 },
-          { microseconds: 20, growth: 1 },
-        ],
-      },
-      { name: 'poll', samples: [{ microseconds: 30, growth: 3 }, { microseconds: 30 }] },
-    ]);
+  it('passes bytes for a time after each registration, so that a sample is not made of a moment', async () => {
+    const args = ['--registrations', '2', '--milliseconds', '25', '--warm-up', '0'];
+    const outcomes = await Promise.all([runBenchmark('programs/pipes.mjs', args), runInC(args)]);
+    for (const { code, stdout, stderr } of outcomes) {
+      expect(code, stderr).toBe(0);
+      const { runs, microseconds } = JSON.parse(stdout);
+      expect(runs).toBeGreaterThanOrEqual(4);
+      expect(microseconds).toBeGreaterThan(0);
+    }
   });
 
   it('watches descriptors that an fd_set has no room for', async () => {
-    const args = ['--pipes', '600', '--active', '600', '--writes', '700', '--runs', '1', '--warm-up', '0'];
+    const args = [
+      '--pipes',
+      '600',
+      '--active',
+      '600',
+      '--writes',
+      '700',
+      '--registrations',
+      '1',
+      '--warm-up',
+      '0',
+    ];
     const outcomes = await Promise.all([
       runBenchmark('programs/pipes.mjs', ['--backend', 'select', ...args]),
       runInC(['--method', 'select', ...args]),

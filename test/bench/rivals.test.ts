@@ -87,7 +87,7 @@ describe.runIf(process.platform === 'linux')('the C programs', { timeout: 60_000
     ]);
   });
 
-  it('are compiled without those whose library is missing', () => {
+  it('are compiled without those whose library is missing, of which an old one does not stay', () => {
     using folder = new TemporaryFolder();
     const tools = folder.join('tools');
     mkdirSync(tools);
@@ -95,6 +95,8 @@ describe.runIf(process.platform === 'linux')('the C programs', { timeout: 60_000
     // A compiler that makes something of anything, in no time.
     writeFileSync(join(tools, 'cc'), '#!/bin/sh\ntouch "$7"\nchmod +x "$7"\n', { mode: 0o755 });
     const PATH = `${tools}:${process.env['PATH']}`;
+    mkdirSync(folder.join('build'));
+    writeFileSync(folder.join('build/libuv-echo'), '', { mode: 0o755 });
     expect(ask(folder.path, ['echo-load', 'libuv-echo', 'libevent-echo'], { PATH, CC: 'cc' })).toEqual([
       'compiled',
       'apt install pkg-config libuv1-dev',

@@ -1,5 +1,14 @@
 /** What every run does, whatever its cells find: in a copy whose cells are made up. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { benchmarksWith, runBenchmark, storedResults } from '../support/benchmarks.js';
 import { FIGURE, rowsBelow } from '../support/tables.js';
@@ -14,11 +23,24 @@ const TIMERS = `export const timers = {
       id: 'timers, made up',
       title: 'A ' + pass + ' of timers',
       note: 'They are made up.',
-      figures: [{ key: 'microseconds', title: 'CPU µs', digits: 1, beside: ['theirs'] }],
+      figures: [{ key: 'microseconds', title: 'CPU µs', digits: 1, beside: [
+        'theirs',
+        { title: '÷ waking', figure: 'wakes' },
+        { title: '÷ others', group: 'timers, others' },
+      ] }],
       rows: [
         { name: 'ours', samples },
         { name: 'theirs', samples: samples.map(({ microseconds }) => ({ microseconds: 2 * microseconds })) },
         { name: 'a | third', samples: [], missing: 'apt install third' },
+      ],
+    }, {
+      id: 'timers, others',
+      title: 'Others',
+      figures: [{ key: 'microseconds', title: 'CPU µs' }],
+      // Of theirs a round is missing.
+      rows: [
+        { name: 'ours', ours: true, samples: [1, 2, 4].map((microseconds) => ({ microseconds })) },
+        { name: 'theirs', samples: [{ microseconds: 1 }, { microseconds: 2 }, {}] },
       ],
     }];
   },
@@ -42,6 +64,8 @@ describe('a run', () => {
     const text = readFileSync(`${out}/results.json`, 'utf8');
     const results = storedResults(`${out}/results.json`);
     expect(results).toMatchObject({
+      version: JSON.parse(readFileSync(join(copy, 'package.json'), 'utf8')).version,
+      date: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       machine: { node: process.version },
       pass: 'full',
       cells: ['timers'],
@@ -58,15 +82,26 @@ describe('a run', () => {
       'ours',
       'theirs',
       'a | third',
+      'ours',
+      'theirs',
     ]);
 
     expect(stdout).toBe(`${readFileSync(`${out}/RESULTS.md`, 'utf8')}\n`);
     expect(stdout).toContain(process.version);
+    // The copy is of no repository.
+    expect(stdout).toMatch(/^iomux \d+\.\d+\.\d+, measured on \d{4}-\d\d-\d\d\.$/m);
     expect(stdout).toContain('### A full of timers');
     expect(stdout).toContain('They are made up.');
     const table = rowsBelow(stdout, '### A full of timers');
-    expect(table['ours']).toEqual(['6.7', '0.50 (0.50 – 0.50)']);
-    expect(table['theirs']).toEqual(['13.3', '1']);
+    // Beside a row of the group, another figure of the row itself, and the same figure of another group.
+    expect(table['ours']).toEqual([
+      '6.7',
+      '0.50 (0.50 – 0.50)',
+      '0.0000054 (0.0000027 – 0.0000081)',
+      '3.33 (2.50 – 3.33)',
+    ]);
+    expect(table['theirs']).toEqual(['13.3', '1', '–', '–']);
+    expect(rowsBelow(stdout, '### Others')['theirs']).toEqual(['–']);
     for (const figure of table['ours'] ?? []) expect(figure).toMatch(FIGURE);
     // A rival that is not installed is no failure, and its name cannot break the table.
     expect(stdout).toMatch(/^\| a \\\| third +\| +not installed: apt install third \|/m);
@@ -134,17 +169,121 @@ describe('a run', () => {
     expect(section).toContain('![A crowd of timers](figures/crowd.svg)');
   });
 
+  it('removes the figures of the run before, and whatever else is there stays', async () => {
+    using folder = new TemporaryFolder();
+    const drawing = (name: string) => `export const drawFigures = async () =>
+      [{ name: '${name}', cell: 'timers', title: 'A', alt: 'A', svg: '<svg>' }];`;
+    const modules = (name: string) => ({ 'cells/timers.mjs': TIMERS, 'charts/index.mjs': drawing(name) });
+    const run = async (name: string) => {
+      using source = new TemporaryFolder();
+      await runBenchmark('run.mjs', ['timers', '--out', folder.path], benchmarksWith(source, modules(name)));
+    };
+    mkdirSync(folder.join('figures'));
+    writeFileSync(folder.join('figures/mine.svg'), '');
+    await run('first');
+    expect(readdirSync(folder.join('figures'))).toEqual(['first.svg', 'mine.svg']);
+    await run('second');
+    expect(readdirSync(folder.join('figures'))).toEqual(['mine.svg', 'second.svg']);
+  });
+
   it('leaves the figures out where nothing can draw them, and says how to have them', async () => {
     using folder = new TemporaryFolder();
     const copy = benchmarksWith(folder, {
       'cells/timers.mjs': TIMERS,
       'charts/index.mjs': `export const drawFigures = async () => import('no-such-package');`,
     });
+    mkdirSync(folder.join('out/figures'), { recursive: true });
+    writeFileSync(folder.join('out/figures/before.svg'), '');
+    writeFileSync(folder.join('out/RESULTS.md'), '![Before](figures/before.svg)');
     const { code, stderr } = await runBenchmark('run.mjs', ['timers', '--out', folder.join('out')], copy);
     expect(code).toBe(0);
     expect(stderr).toMatch(/^no figures: .*no-such-package.*npm ci --prefix bench$/m);
-    expect(existsSync(folder.join('out/figures'))).toBe(false);
-    expect(existsSync(folder.join('out/RESULTS.md'))).toBe(true);
+    expect(readdirSync(folder.join('out/figures'))).toEqual(['before.svg']);
+    expect(readFileSync(folder.join('out/RESULTS.md'), 'utf8')).toContain('### A full of timers');
+  });
+
+  it('has its tables where a figure cannot be drawn, and fails', async () => {
+    for (const [index, reason] of [
+      [`export const drawFigures = async () => { throw new Error('no ink'); };`, 'no ink'],
+      [`export const drawFigures = () => import('./no-such-figure.mjs');`, 'no-such-figure.mjs'],
+    ] as const) {
+      using folder = new TemporaryFolder();
+      const copy = benchmarksWith(folder, { 'cells/timers.mjs': TIMERS, 'charts/index.mjs': index });
+      const { code, stdout, stderr } = await runBenchmark(
+        'run.mjs',
+        ['timers', '--out', folder.join('out')],
+        copy,
+      );
+      expect(code).toBe(1);
+      expect(stderr).toMatch(new RegExp(`^no figures: .*${reason}`, 'm'));
+      expect(stdout).toContain('### A full of timers');
+      expect(`${readFileSync(folder.join('out/RESULTS.md'), 'utf8')}\n`).toBe(stdout);
+    }
+  });
+
+  it('has what was measured before it was ended', async () => {
+    using folder = new TemporaryFolder();
+    const copy = benchmarksWith(folder, {
+      'cells/timers.mjs': TIMERS,
+      'cells/wakers.mjs': `export const wakers = { name: 'wakers', measure: () => process.exit(3) };`,
+    });
+    const out = folder.join('out');
+    const { code } = await runBenchmark('run.mjs', ['timers', 'wakers', '--out', out], copy);
+    expect(code).toBe(3);
+    const { cells, groups } = storedResults(`${out}/results.json`);
+    expect(cells).toEqual(['timers']);
+    expect(groups).toHaveLength(2);
+  });
+
+  it('says before it measures anything that it cannot write, or would replace more than it has', async () => {
+    using folder = new TemporaryFolder();
+    const copy = benchmarksWith(folder, {
+      'cells/timers.mjs': TIMERS,
+      'cells/wakers.mjs': FAILING_ROW.replace(", failure: 'it was\\nlost'", ''),
+    });
+    const out = folder.join('out');
+    const run = (...args: string[]) => runBenchmark('run.mjs', [...args, '--out', out], copy);
+    writeFileSync(out, 'a file');
+    const inTheWay = await run('timers');
+    expect(inTheWay.code).toBe(1);
+    expect(inTheWay.stderr).toContain('EEXIST');
+    expect(inTheWay.stderr).not.toContain('==');
+    rmSync(out);
+
+    // Anything may be written over what is not of a full pass.
+    for (const args of [['--quick'], ['--pass', 'moment'], [], []])
+      expect(await run('timers', 'wakers', ...args)).toMatchObject({ code: 0 });
+    const kept = readFileSync(`${out}/results.json`, 'utf8');
+    for (const [args, lost] of [
+      [['timers', 'wakers', '--quick'], 'timers, wakers'],
+      [['timers'], 'wakers'],
+    ] as const) {
+      const { code, stderr } = await run(...args);
+      expect(code).toBe(1);
+      expect(stderr).toContain(
+        `results.json has a full pass of ${lost}, and would lose it: name another folder by --out`,
+      );
+      expect(stderr).not.toContain('==');
+    }
+    expect(readFileSync(`${out}/results.json`, 'utf8')).toBe(kept);
+  });
+
+  it('says whether anybody was pinned to a core', async () => {
+    using folder = new TemporaryFolder();
+    const copy = benchmarksWith(folder, { 'cells/timers.mjs': TIMERS });
+    const out = folder.join('out');
+    await runBenchmark('run.mjs', ['timers', '--out', out], copy);
+    const file = `${out}/results.json`;
+    for (const [cores, said] of [
+      [[2, 5], 'Whoever was measured had core 2, the load core 5.'],
+      [null, 'Nobody was pinned to a core'],
+    ] as const) {
+      const found = storedResults(file);
+      expect(found.cores === null || found.cores.length === 2).toBe(true);
+      writeFileSync(file, JSON.stringify({ ...found, cores }));
+      await runBenchmark('report.mjs', [out], copy);
+      expect(readFileSync(`${out}/RESULTS.md`, 'utf8')).toContain(said);
+    }
   });
 
   it('refuses what there is not, before it measures anything, and says what there is', async () => {

@@ -16,6 +16,7 @@ export function runBenchmark(script: string, args: readonly string[], folder = r
 
 interface Row {
   readonly name: string;
+  readonly ours?: true;
   readonly samples: Record<string, number>[];
   readonly missing?: string;
   readonly failure?: string;
@@ -30,6 +31,7 @@ interface Group {
 /** What a run wrote into results.json. */
 export interface StoredResults {
   readonly machine: { readonly node: string };
+  readonly cores: [number, number] | null;
   readonly versions: Record<string, string>;
   readonly pass: string;
   readonly cells: readonly string[];
@@ -56,7 +58,7 @@ export function benchmarksWith(folder: TemporaryFolder, modules: Readonly<Record
     recursive: true,
     filter: (path) => !['build', 'node_modules'].some((name) => path === join(bench, name)),
   });
-  symlinkSync(join(root, 'dist'), folder.join('dist'));
+  for (const name of ['dist', 'package.json']) symlinkSync(join(root, name), folder.join(name));
   for (const [path, source] of Object.entries(modules)) {
     mkdirSync(join(folder.path, 'bench', path, '..'), { recursive: true });
     writeFileSync(join(folder.path, 'bench', path), source);

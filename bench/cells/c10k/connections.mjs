@@ -1,29 +1,53 @@
 /** Connections that are merely open, held by a process of their own. */
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { comesToRest } from '../../support/activity.mjs';
 import { startServer } from '../../support/programs.mjs';
 
 const CLIENT = fileURLToPath(new URL('../../programs/connections.mjs', import.meta.url));
 
 /**
- * What happens while so many connections are open, each of which has had an answer. None of them may end meanwhile.
+ * Opens so many connections, each of which has an answer.
+ *
+ * @param {{ port: number, pid: number }} server - whoever was connected before is forgotten first.
+ * @param {number} count
+ * @param {number | undefined} core - the client's.
+ * @returns {Promise<{ check: () => void, close: () => Promise<void> }>} `check`: that none of them has ended meanwhile.
+ */
+export async function openConnections({ port, pid }, count, core) {
+  await comesToRest(pid);
+  const before = descriptorsOf(pid);
+  const args = ['--port', `${port}`, '--connections', `${count}`];
+  const client = await startServer([process.execPath, CLIENT, ...args], core);
+  const check = () => {
+    const open = descriptorsOf(pid) - before;
+    if (open < count) throw new Error(`of ${count} connections the server has ${open}`);
+  };
+  return { check, close: client.stop };
+}
+
+/**
+ * What happens while they are open.
  *
  * @template Result
  * @param {{ port: number, pid: number }} server
  * @param {number} count
- * @param {number | undefined} core - the client's.
+ * @param {number | undefined} core
  * @param {() => Promise<Result>} action
  * @returns {Promise<Result>}
  */
-export async function withConnections({ port, pid }, count, core, action) {
-  const args = ['--port', `${port}`, '--connections', `${count}`];
-  const client = await startServer([process.execPath, CLIENT, ...args], core);
+export async function withConnections(server, count, core, action) {
+  const connections = await openConnections(server, count, core);
   try {
     const result = await action();
-    const open = readdirSync(`/proc/${pid}/fd`).length;
-    if (open < count) throw new Error(`of ${count} connections the server has ${open} at most`);
+    connections.check();
     return result;
   } finally {
-    await client.stop();
+    await connections.close();
   }
+}
+
+/** @param {number} pid */
+function descriptorsOf(pid) {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }

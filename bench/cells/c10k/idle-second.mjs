@@ -1,13 +1,11 @@
 /** What a server does in a second in which nothing happens. */
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { activityOf, comesToRest, difference } from '../../support/activity.mjs';
 import { echoServer } from '../../support/echo-servers.mjs';
 import { startServer } from '../../support/programs.mjs';
 import { inRounds } from '../../support/rounds.mjs';
-import { withConnections } from './connections.mjs';
+import { openConnections } from './connections.mjs';
 
-/** Milliseconds until what the connections set off has ended. */
-const SETTLE = 500;
 /** @typedef {import('../../support/echo-servers.mjs').ServerName} ServerName */
 /** @type {ServerName[]} */
 const PROMISED = ['dispatch, epoll'];
@@ -27,64 +25,50 @@ const ALL = [
  * @returns {Promise<import('../../support/results.mjs').Group>}
  */
 export async function idleSecondGroup({ connections, rounds, milliseconds, everybody }, cores) {
-  const rivals = (everybody ? ALL : PROMISED).map(echoServer);
-  const contenders = rivals.map(({ name, command, missing }) => ({
-    name,
-    missing,
-    /** @param {number} round */
-    async turn(round) {
-      if (round === 0) return {}; // there is nothing to warm up
-      const server = await startServer(command, cores?.[0]);
-      try {
-        return await withConnections(server, connections, cores?.[1], async () => {
-          await sleep(Math.min(SETTLE, milliseconds));
-          const before = activityOf(server.pid);
-          await sleep(milliseconds);
-          return difference(activityOf(server.pid), before);
-        });
-      } finally {
-        await server.stop();
-      }
-    },
-  }));
-  return {
-    id: 'c10k, idle second',
-    title: `A second of ${connections.toLocaleString('en')} idle connections`,
-    note:
-      'Context switches of all threads of the server, those of V8 included: involuntary ones are those of a thread that ' +
-      'ran and had to make room for another, voluntary ones those of a thread that was woken and waits again.',
-    figures: [
-      { key: 'involuntary', title: 'involuntary switches', digits: 0, shown: 'max' },
-      { key: 'voluntary', title: 'voluntary switches', digits: 0, shown: 'max' },
-      { key: 'cpuMilliseconds', title: 'CPU ms', shown: 'max' },
-    ],
-    rows: await inRounds('c10k, idle second', contenders, rounds),
-    setting: { connections, milliseconds },
-  };
-}
-
-/**
- * What all threads of a process have done so far: proc_pid_status(5); the first number of schedstat is nanoseconds.
- *
- * @param {number} pid
- */
-function activityOf(pid) {
-  const activity = { involuntary: 0, voluntary: 0, cpuMilliseconds: 0 };
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const folder = `/proc/${pid}/task/${thread}`;
-    const status = readFileSync(`${folder}/status`, 'utf8');
-    activity.involuntary += Number(/^nonvoluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1]);
-    activity.voluntary += Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1]);
-    activity.cpuMilliseconds += Number.parseInt(readFileSync(`${folder}/schedstat`, 'utf8'), 10) / 1e6;
+  /** @type {(() => Promise<void>)[]} - the last first. */
+  const endings = [];
+  const contenders = (everybody ? ALL : PROMISED).map(echoServer).map((rival) => {
+    /** @type {Promise<{ pid: number, check: () => void }> | undefined} */
+    let starting;
+    const start = async () => {
+      const server = await startServer(rival.command, cores?.[0]);
+      endings.unshift(server.stop);
+      const { check, close } = await openConnections(server, connections, cores?.[1]);
+      endings.unshift(close);
+      await comesToRest(server.pid);
+      return { pid: server.pid, check };
+    };
+    return {
+      ...rival,
+      async turn() {
+        starting ??= start();
+        const { pid, check } = await starting;
+        const before = activityOf(pid);
+        await sleep(milliseconds);
+        const after = activityOf(pid);
+        check();
+        return difference(after, before);
+      },
+    };
+  });
+  try {
+    return {
+      id: 'c10k, idle second',
+      title: `A second of ${connections.toLocaleString('en')} idle connections`,
+      note:
+        'Context switches of all threads of the server, those of V8 included: involuntary ones are those of a thread ' +
+        'that ran and had to make room for another, voluntary ones those of a thread that was woken and waits again. ' +
+        'A server keeps its connections through all rounds, so that what V8 collects some seconds later is seen as well.',
+      figures: [
+        { key: 'involuntary', title: 'involuntary switches', digits: 0, shown: 'max' },
+        { key: 'voluntary', title: 'voluntary switches', digits: 0, shown: 'max' },
+        { key: 'cpuMilliseconds', title: 'CPU ms', shown: 'max' },
+      ],
+      // There is nothing to warm up.
+      rows: await inRounds('c10k, idle second', contenders, rounds, { warmUp: false }),
+      setting: { connections, milliseconds },
+    };
+  } finally {
+    for (const end of endings) await end();
   }
-  return activity;
-}
-
-/** @type {(after: ReturnType<typeof activityOf>, before: ReturnType<typeof activityOf>) => ReturnType<typeof activityOf>} */
-function difference(after, before) {
-  return {
-    involuntary: after.involuntary - before.involuntary,
-    voluntary: after.voluntary - before.voluntary,
-    cpuMilliseconds: after.cpuMilliseconds - before.cpuMilliseconds,
-  };
 }

@@ -1,21 +1,17 @@
 /** What a connection that is merely open costs a server in memory. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { ours } from '../../support/commands.mjs';
 import { echoServer } from '../../support/echo-servers.mjs';
 import { startServer } from '../../support/programs.mjs';
+import { inRounds } from '../../support/rounds.mjs';
 import { withConnections } from './connections.mjs';
 
-/** @typedef {import('../../support/results.mjs').Row} Row */
 /** @typedef {import('../../support/echo-servers.mjs').EchoServer} EchoServer */
+/** @typedef {import('../../support/echo-servers.mjs').ServerName} ServerName */
 
 const COLLECT = new URL('../../support/collect.mjs', import.meta.url).href;
-/** @typedef {import('../../support/echo-servers.mjs').ServerName} ServerName */
 /** @type {EchoServer} */
-const dispatchTurns = {
-  name: 'dispatch, epoll',
-  command: [process.execPath, fileURLToPath(new URL('../../programs/dispatch-turns.mjs', import.meta.url))],
-  missing: undefined,
-};
+const dispatchInTurns = { name: 'dispatch, in turns', ...ours('servers/dispatch-turns.mjs') };
 /** @type {ServerName[]} */
 const PROMISED = ['protocol, hosted', 'streams, hosted', 'node:net', 'node:net, for await'];
 /** @type {ServerName[]} */
@@ -31,33 +27,25 @@ const AT_ONCE = 5;
  * @returns {Promise<import('../../support/results.mjs').Group>}
  */
 export async function memoryGroup({ connections, rounds, everybody, hurry = false }, cores) {
-  const rivals = [dispatchTurns, ...(everybody ? ALL : PROMISED).map(echoServer)];
+  const rivals = [dispatchInTurns, ...(everybody ? ALL : PROMISED).map(echoServer)];
   const collect = hurry ? `${COLLECT}?hurry` : COLLECT;
-  /** @type {Row[]} */
-  const rows = rivals.map(({ name, missing }) => ({
-    name,
-    samples: [],
-    ...(missing === undefined ? {} : { missing }),
+  const contenders = rivals.map((rival) => ({
+    ...rival,
+    async turn() {
+      const kibibytes = await kibibytesOf(rival, collect, connections, cores);
+      return { kibibytesPerConnection: kibibytes / connections };
+    },
   }));
-  for (let round = 1; round <= rounds; round++) {
-    console.error(`c10k, memory: round ${round}/${rounds}`);
-    for (let first = 0; first < rivals.length; first += AT_ONCE) {
-      const some = rivals.slice(first, first + AT_ONCE);
-      await Promise.all(
-        some.map((rival, index) =>
-          sampleInto(rows[first + index], () => kibibytesOf(rival, collect, connections, cores), connections),
-        ),
-      );
-    }
-  }
   return {
     id: 'c10k, memory',
     title: `Resident memory of ${connections.toLocaleString('en')} idle connections`,
     note:
-      'Less that without them, after 100 had come and gone; each had one byte echoed. In Node.js the garbage was ' +
-      'collected before either reading until V8 had made its young generation as small as it does by itself in a ' +
-      'process that is idle long enough: while connections arrive it grows to 16 MiB, 1.5 KiB for each of 10,000. The ' +
-      'loop of dispatch has waits of 10 ms at most here, because one that blocks cannot be told to collect.',
+      'Resident memory with them less that without, after 100 had come and gone, divided by them; each had one byte ' +
+      'echoed. A part of that is fixed, and not of each connection: tables, code, and what the heap has to spare. In ' +
+      'Node.js the garbage was collected before either reading until V8 had made its young generation as small as it ' +
+      'does by itself in a process that is idle long enough: while connections arrive it grows to 16 MiB, 1.5 KiB for ' +
+      'each of 10,000. The loop of dispatch has waits of 10 ms at most here, in turns with Node’s loop, because one ' +
+      'that blocks cannot be told to collect.',
     figures: [
       {
         key: 'kibibytesPerConnection',
@@ -65,24 +53,9 @@ export async function memoryGroup({ connections, rounds, everybody, hurry = fals
         beside: ['node:net', 'node:net, for await'],
       },
     ],
-    rows,
+    rows: await inRounds('c10k, memory', contenders, rounds, { warmUp: false, atOnce: AT_ONCE }),
     setting: { connections },
   };
-}
-
-/**
- * @param {Row | undefined} row
- * @param {() => Promise<number>} kibibytes - of all connections.
- * @param {number} connections
- */
-async function sampleInto(row, kibibytes, connections) {
-  if (row === undefined || row.missing !== undefined || row.failure !== undefined) return;
-  try {
-    row.samples.push({ kibibytesPerConnection: (await kibibytes()) / connections });
-  } catch (error) {
-    row.failure = /** @type {Error} */ (error).message;
-    console.error(`c10k, memory: ${row.name}: ${row.failure}`);
-  }
 }
 
 /**

@@ -1,115 +1,125 @@
 /** What idle connections cost the busy ones. */
+import { comesToRest } from '../../support/activity.mjs';
 import { echoServer } from '../../support/echo-servers.mjs';
 import { nativeProgram } from '../../support/native.mjs';
 import { measure, startServer } from '../../support/programs.mjs';
 import { inRounds } from '../../support/rounds.mjs';
+import { asPart, partOf } from '../parts.mjs';
 import { withConnections } from './connections.mjs';
 
-/** @typedef {import('../../support/echo-servers.mjs').EchoServer} EchoServer */
-/** @typedef {import('../../support/results.mjs').Row} Row */
+/** @typedef {import('../../support/echo-servers.mjs').ServerName} ServerName */
 /** @typedef {import('../../support/programs.mjs').Server} Server */
+/** @typedef {import('../../support/results.mjs').Figure} Figure */
+/** @typedef {import('../../support/results.mjs').Group} Group */
+/** @typedef {[number, number] | null} Cores */
 /**
  * @typedef {object} Load
  * @property {number} active - connections.
  * @property {number} idle
  * @property {number} seconds
- * @property {number} warmup - seconds that the first turns run before, in which V8 compiles what is called often.
+ * @property {number} warmUp - seconds that the first turns run before, in which V8 compiles what is called often.
  * @property {number} rounds
  * @property {boolean} everybody - or only those of whom something is promised.
  */
 
-const DISPATCH = 'dispatch, epoll';
-/** @typedef {import('../../support/echo-servers.mjs').ServerName} ServerName */
 /** @type {ServerName[]} */
-const PROMISED = [DISPATCH];
+const PROMISED = ['dispatch, epoll'];
 /** @type {ServerName[]} */
-const ALL = [DISPATCH, 'watchers, hosted', 'streams, hosted', 'node:net'];
+const ALL = [...PROMISED, 'watchers, hosted', 'streams, hosted', 'node:net'];
 const SIZE = 1024;
-/** Seconds until new connections, and the end of others, are done with. */
-const SETTLE = 0.2;
+/** Seconds until the new connections of a turn are as quick as they will be. */
+const SETTLE = 0.1;
+
+const ALONE = 'c10k, throughput alone';
+const AMONG_IDLE = 'c10k, throughput among idle';
+const THROUGHPUT = { key: 'messagesPerSecond', title: 'messages/s', digits: 0 };
+const CPU = { key: 'cpuMicrosecondsPerMessage', title: 'CPU µs/message' };
+const beside = [{ title: '÷ alone', group: ALONE }];
 
 /**
  * @param {Load} load
- * @param {[number, number] | null} cores
- * @returns {Promise<import('../../support/results.mjs').Group>}
+ * @param {Cores} cores
+ * @returns {Promise<Group[]>}
  */
-export async function throughputGroup(load, cores) {
-  const { active, idle, everybody, rounds } = load;
-  const rivals = (everybody ? ALL : PROMISED).map(echoServer);
-  /** @type {Map<EchoServer, Promise<Server>>} */
-  const servers = new Map();
-  // The same process, with the others and without, so that it is nothing else that differs.
-  const contenders = rivals.flatMap((rival) => [
-    contenderOf(rival, servers, load, 0, cores),
-    contenderOf(rival, servers, load, idle, cores),
-  ]);
-  try {
-    return {
-      id: 'c10k, throughput',
-      title: `${active} busy connections, alone and among ${idle.toLocaleString('en')} idle ones`,
-      note: `Messages of ${SIZE} bytes. With and without idle connections it is the same process, in turns.`,
+export async function throughputGroups(load, cores) {
+  const { active, idle } = load;
+  const rows = await measured(load, cores);
+  const setting = { ...load, size: SIZE };
+  return [
+    {
+      id: ALONE,
+      title: `${active} busy connections, alone`,
+      note: `Messages of ${SIZE} bytes, each after the answer to the one before it.`,
+      figures: [THROUGHPUT, CPU],
+      rows: partOf(rows, 'alone'),
+      setting,
+    },
+    {
+      id: AMONG_IDLE,
+      title: `${active} busy connections, among ${idle.toLocaleString('en')} idle ones`,
+      note:
+        'The same processes in the same turns, once alone and once among idle connections, in an order that changes from ' +
+        'turn to turn; before either they have come to rest.',
       figures: [
-        { key: 'messagesPerSecond', title: 'messages/s', digits: 0 },
-        { key: 'messagesRatio', title: '÷ without idle', digits: 3 },
-        { key: 'cpuMicrosecondsPerMessage', title: 'CPU µs/message' },
-        { key: 'cpuRatio', title: '÷ without idle', digits: 3 },
+        { ...THROUGHPUT, beside },
+        { ...CPU, beside },
       ],
-      rows: besideAlone(await inRounds('c10k, throughput', contenders, rounds)),
-      setting: { ...load, size: SIZE },
+      rows: partOf(rows, 'among'),
+      setting,
+    },
+  ];
+}
+
+/** @type {(load: Load, cores: Cores) => Promise<import('../../support/results.mjs').Row[]>} */
+async function measured(load, cores) {
+  const { path, missing } = nativeProgram('echo-load');
+  /** @type {Promise<Server>[]} */
+  const servers = [];
+  const contenders = (load.everybody ? ALL : PROMISED).map(echoServer).map((rival) => {
+    /** @type {Promise<Server> | undefined} */
+    let starting;
+    const start = () => {
+      const server = startServer(rival.command, cores?.[0]);
+      servers.push(server);
+      return server;
     };
+    /** @param {number} round */
+    const turn = async (round) => {
+      starting ??= start();
+      return await turnOf(await starting, path, load, round, cores?.[1]);
+    };
+    return { ...rival, missing: rival.missing ?? missing, turn };
+  });
+  try {
+    return await inRounds('c10k, throughput', contenders, load.rounds);
   } finally {
-    const started = await Promise.allSettled(servers.values());
+    const started = await Promise.allSettled(servers);
     await Promise.all(started.map((server) => server.status === 'fulfilled' && server.value.stop()));
   }
 }
 
-/** @type {(rival: EchoServer) => string} */
-const layerOf = ({ name }) => (name === DISPATCH ? 'dispatch' : name);
-
 /**
- * Each row with what its figures are beside those of the same server without idle connections, round by round.
- *
- * @param {readonly Row[]} rows - in pairs: without, and with.
- */
-function besideAlone(rows) {
-  return rows.map((row, index) => {
-    const alone = rows[index - (index % 2)];
-    const samples = row.samples.map((sample, round) => {
-      /** @type {(key: string) => number} */
-      const ratioOf = (key) => (sample[key] ?? Number.NaN) / (alone?.samples[round]?.[key] ?? Number.NaN);
-      const cpuRatio = ratioOf('cpuMicrosecondsPerMessage');
-      return { ...sample, messagesRatio: ratioOf('messagesPerSecond'), cpuRatio };
-    });
-    return { ...row, samples };
-  });
-}
-
-/**
- * @param {EchoServer} rival
- * @param {Map<EchoServer, Promise<Server>>} servers
+ * @param {Server} server
+ * @param {string} program - that is the load.
  * @param {Load} load
- * @param {number} idle
- * @param {[number, number] | null} cores
- * @returns {import('../../support/rounds.mjs').Contender}
+ * @param {number} round
+ * @param {number | undefined} core - of the load.
  */
-function contenderOf(rival, servers, { active, seconds, warmup }, idle, cores) {
-  const { path, missing } = nativeProgram('echo-load');
-  const name = `${layerOf(rival)}, ${active} active`;
-  return {
-    name: idle === 0 ? name : `${name} and ${idle} idle`,
-    missing: rival.missing ?? missing,
-    async turn(round) {
-      const starting = servers.get(rival) ?? startServer(rival.command, cores?.[0]);
-      servers.set(rival, starting);
-      const server = await starting;
-      const { port, pid } = server;
-      const settle = round === 0 ? warmup : SETTLE;
-      const busy = () => {
-        const args = ['--port', port, '--server-pid', pid, '--connections', active, '--size', SIZE];
-        args.push('--warmup', settle, '--seconds', seconds);
-        return measure([path, ...args.map(String)], cores?.[1], settle + seconds);
-      };
-      return idle === 0 ? await busy() : await withConnections(server, idle, cores?.[1], busy);
-    },
+async function turnOf(server, program, { active, idle, seconds, warmUp }, round, core) {
+  const settle = round === 0 ? warmUp : SETTLE;
+  const args = ['--port', server.port, '--server-pid', server.pid, '--connections', active, '--size', SIZE];
+  args.push('--warmup', settle, '--seconds', seconds);
+  const busy = async () => {
+    const sample = await measure([program, ...args.map(String)], core, settle + seconds);
+    const { messagesPerSecond = Number.NaN, cpuMicrosecondsPerMessage = Number.NaN } = sample;
+    // Below 1 by far, it was not the server that all waited for, but whoever took its core.
+    return { ...sample, coreShare: (messagesPerSecond * cpuMicrosecondsPerMessage) / 1e6 };
   };
+  const alone = async () => {
+    await comesToRest(server.pid);
+    return asPart('alone', await busy());
+  };
+  const among = async () => asPart('among', await withConnections(server, idle, core, busy));
+  if (round % 2 === 0) return { ...(await alone()), ...(await among()) };
+  return { ...(await among()), ...(await alone()) };
 }

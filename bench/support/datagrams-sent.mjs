@@ -50,7 +50,8 @@ export class Sent {
     const { user, system } = process.cpuUsage(this.#begin.cpu);
     const sent = this.#count - this.#begin.count;
     const sentPerCpuSecond = (sent / (user + system)) * 1e6;
-    this.#measured = { sent, sentPerCpuSecond, sentPerSecond: (sent / milliseconds) * 1000 };
+    const coreShare = (user + system) / 1000 / milliseconds;
+    this.#measured = { sent, sentPerCpuSecond, sentPerSecond: (sent / milliseconds) * 1000, coreShare };
     return true;
   }
 
