@@ -3,16 +3,11 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { DefaultSelector, Socket } from 'iomux';
 import { describe, expect, it } from 'vitest';
+import { acceptStorm } from '../../bench/cells/accept-storm.mjs';
+import type { Row } from '../../bench/support/results.mjs';
 import { outcomeOf } from '../support/processes.js';
 
-interface Row {
-  readonly name: string;
-  readonly samples: readonly Record<string, number>[];
-  readonly failure?: string;
-}
-
 const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
-const { acceptStorm } = await import(path('cells/accept-storm.mjs'));
 
 function hasExclusive(): boolean {
   using selector = new DefaultSelector();

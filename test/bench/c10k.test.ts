@@ -3,26 +3,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-
-interface Group {
-  readonly id: string;
-  readonly figures: readonly { readonly key: string; readonly beside?: readonly unknown[] }[];
-  readonly rows: readonly {
-    readonly name: string;
-    readonly ours?: boolean;
-    readonly samples: readonly Record<string, number>[];
-    readonly missing?: string;
-    readonly failure?: string;
-  }[];
-}
+import { withConnections } from '../../bench/cells/c10k/connections.mjs';
+import { memoryGroup } from '../../bench/cells/c10k/memory.mjs';
+import { c10k } from '../../bench/cells/c10k.mjs';
+import { comesToRest } from '../../bench/support/activity.mjs';
+import { startServer } from '../../bench/support/programs.mjs';
+import type { Group } from '../../bench/support/results.mjs';
+import { columnOf, isComplete, rowOf, valuesOf } from '../../bench/support/results.mjs';
 
 const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
-const { c10k } = await import(path('cells/c10k.mjs'));
-const { memoryGroup } = await import(path('cells/c10k/memory.mjs'));
-const { withConnections } = await import(path('cells/c10k/connections.mjs'));
-const { comesToRest } = await import(path('support/activity.mjs'));
-const { startServer } = await import(path('support/programs.mjs'));
-const { columnOf, isComplete, rowOf, valuesOf } = await import(path('support/results.mjs'));
 const COLLECT = path('support/collect.mjs');
 const ALONE = 'c10k, throughput alone';
 const AMONG_IDLE = 'c10k, throughput among idle';
@@ -114,7 +103,7 @@ describe.runIf(process.platform === 'linux')('the cell c10k', { timeout: 60_000 
       });
       await once(child.stdout, 'data');
       expect(output).toBe('begun\n');
-      await comesToRest(child.pid);
+      await comesToRest(child.pid as number);
       expect(output).toBe('begun\nended\n');
     } finally {
       child.kill('SIGKILL');

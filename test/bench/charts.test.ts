@@ -1,6 +1,7 @@
 /** The figures of the benchmarks, drawn of a run that never was: what they say, and that a file says it alone. */
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Row } from '../../bench/support/results.mjs';
 
 const bench = new URL('../../bench/', import.meta.url);
 /** Drawn by the packages of bench/package.json; .ci/run installs them. */
@@ -8,13 +9,6 @@ const canDraw =
   process.env['IOMUX_TEST_TOOLS'] === 'required' ||
   existsSync(new URL('node_modules/@observablehq/plot', bench));
 
-interface Row {
-  name: string;
-  samples: Record<string, number>[];
-  ours?: boolean;
-  missing?: string;
-  failure?: string;
-}
 interface Results {
   pass: string;
   date?: string;

@@ -2,17 +2,13 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { crossing } from '../../bench/cells/crossing.mjs';
+import type { Group } from '../../bench/support/results.mjs';
+import { isComplete, valuesOf } from '../../bench/support/results.mjs';
 import { runBenchmark } from '../support/benchmarks.js';
 import { outcomeOf } from '../support/processes.js';
 
-interface Group {
-  readonly figures: readonly { readonly key: string; readonly beside?: readonly unknown[] }[];
-  readonly rows: readonly { readonly samples: readonly Record<string, number>[] }[];
-}
-
 const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
-const { crossing } = await import(path('cells/crossing.mjs'));
-const { isComplete, valuesOf } = await import(path('support/results.mjs'));
 
 describe.runIf(process.platform === 'linux')('the cell crossing', { timeout: 60_000 }, () => {
   it('measures each layer beside the kernel, and what it leaves to the collector', async () => {

@@ -4,18 +4,12 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { datagrams } from '../../bench/cells/datagrams.mjs';
+import { nativeProgram } from '../../bench/support/native.mjs';
+import type { Row } from '../../bench/support/results.mjs';
 import { outcomeOf } from '../support/processes.js';
 
-interface Row {
-  readonly name: string;
-  readonly samples: readonly Record<string, number>[];
-  readonly missing?: string;
-  readonly failure?: string;
-}
-
 const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
-const { datagrams } = await import(path('cells/datagrams.mjs'));
-const { nativeProgram } = await import(path('support/native.mjs'));
 const load = nativeProgram('datagram-load') as { path: string; missing?: string };
 
 /** A datagram as the load makes it: each word says its place. */

@@ -4,26 +4,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { echoServer, serverNames } from '../../bench/support/echo-servers.mjs';
+import type { Group } from '../../bench/support/results.mjs';
 import { benchmarksWith } from '../support/benchmarks.js';
 import { outcomeOf } from '../support/processes.js';
 import { TemporaryFolder } from '../support/temporary.js';
 import { hasRival } from '../support/tools.js';
 
-interface Group {
-  readonly id: string;
-  readonly figures: readonly { readonly key: string }[];
-  readonly rows: readonly {
-    readonly name: string;
-    readonly samples: readonly Record<string, number>[];
-    readonly ours?: true;
-    readonly missing?: string;
-    readonly failure?: string;
-  }[];
-}
-
 const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
-const { echoServer, serverNames } = await import(path('support/echo-servers.mjs'));
-const installed = serverNames.filter((name: string) => hasRival(echoServer(name)));
+const installed: readonly string[] = serverNames.filter((name) => hasRival(echoServer(name)));
 const ROUNDS = 1;
 
 async function measure(cells: string[], env: NodeJS.ProcessEnv = {}, copy?: string) {

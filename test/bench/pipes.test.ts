@@ -1,28 +1,13 @@
 /** The benchmark of pipes, run for a moment: that everybody passes on the same bytes, not how fast. */
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { pipes } from '../../bench/cells/pipes.mjs';
+import { nativeProgram } from '../../bench/support/native.mjs';
+import type { Group } from '../../bench/support/results.mjs';
+import { columnOf, rowOf, valuesOf } from '../../bench/support/results.mjs';
 import { runBenchmark } from '../support/benchmarks.js';
 import { outcomeOf } from '../support/processes.js';
 
-interface Group {
-  readonly id: string;
-  readonly rows: readonly Row[];
-  readonly figures: readonly { readonly key: string; readonly beside?: readonly unknown[] }[];
-}
-
-interface Row {
-  readonly name: string;
-  readonly ours?: boolean;
-  readonly samples: readonly Record<string, number>[];
-  readonly missing?: string;
-  readonly failure?: string;
-}
-
-const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
-const { pipes } = await import(path('cells/pipes.mjs'));
-const { nativeProgram } = await import(path('support/native.mjs'));
-const { rowOf, valuesOf } = await import(path('support/results.mjs'));
 const inC = nativeProgram('pipes') as { path: string; missing?: string };
 
 function runInC(args: readonly string[]) {
@@ -57,11 +42,12 @@ describe.runIf(inC.missing === undefined)('the benchmark of pipes', () => {
   });
 
   it('holds each row against itself among the fewest pipes, and against C', async () => {
-    const [fewest, more]: Group[] = await pipes.measure({ pass: 'moment', cores: null });
-    expect(fewest?.figures[0]).toMatchObject({ key: 'microseconds', beside: ['epoll in C'] });
-    const place = { group: more?.id, row: 'epoll', figure: 'microseconds' };
-    const [, beside] = more?.figures[0]?.beside ?? [];
-    const time = (group: Group | undefined) => rowOf([group], group?.id, 'epoll').samples[0].microseconds;
+    const [fewest, more] = await pipes.measure({ pass: 'moment', cores: null });
+    if (fewest === undefined || more === undefined) throw new Error('there are two numbers of pipes');
+    expect(fewest.figures[0]).toMatchObject({ key: 'microseconds', beside: ['epoll in C'] });
+    const place = { group: more.id, row: 'epoll', figure: 'microseconds' };
+    const [, beside] = more.figures[0]?.beside ?? [];
+    const time = (group: Group) => columnOf(rowOf([group], group.id, 'epoll'), 'microseconds')[0] as number;
     expect(valuesOf([fewest, more], place, beside)).toEqual([time(more) / time(fewest)]);
   });
 

@@ -279,7 +279,7 @@ describe('a run', () => {
       [null, 'Nobody was pinned to a core'],
     ] as const) {
       const found = storedResults(file);
-      expect(found.cores === null || found.cores.length === 2).toBe(true);
+      expect(found.cores === null || found.cores?.length === 2).toBe(true);
       writeFileSync(file, JSON.stringify({ ...found, cores }));
       await runBenchmark('report.mjs', [out], copy);
       expect(readFileSync(`${out}/RESULTS.md`, 'utf8')).toContain(said);

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Results, Row } from '../../bench/support/results.mjs';
 import { type Outcome, outcomeOf } from './processes.js';
 import type { TemporaryFolder } from './temporary.js';
 
@@ -14,37 +15,12 @@ export function runBenchmark(script: string, args: readonly string[], folder = r
   return outcomeOf(spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
-interface Row {
-  readonly name: string;
-  readonly ours?: true;
-  readonly samples: Record<string, number>[];
-  readonly missing?: string;
-  readonly failure?: string;
-}
-
-interface Group {
-  readonly id: string;
-  readonly title: string;
-  readonly rows: readonly Row[];
-}
-
-/** What a run wrote into results.json. */
-export interface StoredResults {
-  readonly machine: { readonly node: string };
-  readonly cores: [number, number] | null;
-  readonly versions: Record<string, string>;
-  readonly pass: string;
-  readonly cells: readonly string[];
-  readonly failures: Record<string, string>;
-  readonly groups: readonly Group[];
-}
-
-export function storedResults(file: string): StoredResults {
+export function storedResults(file: string): Results {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 /** The rows of one group, by their names. */
-export function rowsOf({ groups }: StoredResults, id: string): Record<string, Row> {
+export function rowsOf({ groups }: Results, id: string): Record<string, Row> {
   const group = groups.find((one) => one.id === id);
   if (group === undefined)
     throw new Error(`no group '${id}' among ${groups.map((one) => one.id).join('; ')}`);
