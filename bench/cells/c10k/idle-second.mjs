@@ -3,12 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { activityOf, comesToRest, difference } from '../../support/activity.mjs';
 import { echoServer } from '../../support/echo-servers.mjs';
 import { startServer } from '../../support/programs.mjs';
+import { promisedIn } from '../../support/promised.mjs';
 import { inRounds } from '../../support/rounds.mjs';
 import { openConnections } from './connections.mjs';
 
 /** @typedef {import('../../support/echo-servers.mjs').ServerName} ServerName */
-/** @type {ServerName[]} */
-const PROMISED = ['dispatch, epoll'];
 /** @type {ServerName[]} */
 const ALL = [
   'dispatch, epoll',
@@ -27,7 +26,7 @@ const ALL = [
 export async function idleSecondGroup({ connections, rounds, milliseconds, everybody }, cores) {
   /** @type {(() => Promise<void>)[]} - the last first. */
   const endings = [];
-  const contenders = (everybody ? ALL : PROMISED).map(echoServer).map((rival) => {
+  const contenders = (everybody ? ALL : promisedIn('c10k, idle second', ALL)).map(echoServer).map((rival) => {
     /** @type {Promise<{ pid: number, check: () => void }> | undefined} */
     let starting;
     const start = async () => {

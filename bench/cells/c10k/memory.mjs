@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { ours } from '../../support/commands.mjs';
 import { echoServer } from '../../support/echo-servers.mjs';
 import { startServer } from '../../support/programs.mjs';
+import { promisedIn } from '../../support/promised.mjs';
 import { inRounds } from '../../support/rounds.mjs';
 import { withConnections } from './connections.mjs';
 
@@ -13,9 +14,16 @@ const COLLECT = new URL('../../support/collect.mjs', import.meta.url).href;
 /** @type {EchoServer} */
 const dispatchInTurns = { name: 'dispatch, in turns', ...ours('servers/dispatch-turns.mjs') };
 /** @type {ServerName[]} */
-const PROMISED = ['protocol, hosted', 'streams, hosted', 'node:net', 'node:net, for await'];
-/** @type {ServerName[]} */
-const ALL = ['watchers, hosted', ...PROMISED, 'epoll in C', 'asyncio, streams', 'uvloop, streams'];
+const ALL = [
+  'watchers, hosted',
+  'protocol, hosted',
+  'streams, hosted',
+  'node:net',
+  'node:net, for await',
+  'epoll in C',
+  'asyncio, streams',
+  'uvloop, streams',
+];
 /** What the first connections cost is code. */
 const FIRST = 100;
 /** Memory is not timed, so several may be filled at once; more of them would need much of it. */
@@ -27,7 +35,7 @@ const AT_ONCE = 5;
  * @returns {Promise<import('../../support/results.mjs').Group>}
  */
 export async function memoryGroup({ connections, rounds, everybody, hurry = false }, cores) {
-  const rivals = [dispatchInTurns, ...(everybody ? ALL : PROMISED).map(echoServer)];
+  const rivals = [dispatchInTurns, ...(everybody ? ALL : promisedIn('c10k, memory', ALL)).map(echoServer)];
   const collect = hurry ? `${COLLECT}?hurry` : COLLECT;
   const contenders = rivals.map((rival) => ({
     ...rival,

@@ -3,6 +3,7 @@ import { comesToRest } from '../../support/activity.mjs';
 import { echoServer } from '../../support/echo-servers.mjs';
 import { nativeProgram } from '../../support/native.mjs';
 import { measure, startServer } from '../../support/programs.mjs';
+import { promisedIn } from '../../support/promised.mjs';
 import { inRounds } from '../../support/rounds.mjs';
 import { asPart, partOf } from '../parts.mjs';
 import { withConnections } from './connections.mjs';
@@ -23,9 +24,7 @@ import { withConnections } from './connections.mjs';
  */
 
 /** @type {ServerName[]} */
-const PROMISED = ['dispatch, epoll'];
-/** @type {ServerName[]} */
-const ALL = [...PROMISED, 'watchers, hosted', 'streams, hosted', 'node:net'];
+const ALL = ['dispatch, epoll', 'watchers, hosted', 'streams, hosted', 'node:net'];
 const SIZE = 1024;
 /** Seconds until the new connections of a turn are as quick as they will be. */
 const SETTLE = 0.1;
@@ -75,7 +74,7 @@ async function measured(load, cores) {
   const { path, missing } = nativeProgram('echo-load');
   /** @type {Promise<Server>[]} */
   const servers = [];
-  const contenders = (load.everybody ? ALL : PROMISED).map(echoServer).map((rival) => {
+  const contenders = (load.everybody ? ALL : promisedIn(AMONG_IDLE, ALL)).map(echoServer).map((rival) => {
     /** @type {Promise<Server> | undefined} */
     let starting;
     const start = () => {
