@@ -87,22 +87,6 @@ export function isDetached(memory: ArrayBufferLike): boolean {
 /** A part of a buffer that has at least one byte. A detached buffer has none. */
 export function checkSlice(buffer: Uint8Array, offset: number, length: number): void {
   const size = buffer.length;
-  // One condition for the case that is always met; NaN, a fraction or a string fails it.
-  if (
-    typeof offset === 'number' &&
-    typeof length === 'number' &&
-    offset >= 0 &&
-    length > 0 &&
-    offset + length <= size &&
-    (offset | 0) === offset &&
-    (length | 0) === length
-  ) {
-    return;
-  }
-  refuseSlice(size, offset, length);
-}
-
-function refuseSlice(size: number, offset: number, length: number): void {
   if (size === 0)
     throw invalidValue('buffer', 'of at least one byte', new Description('an empty or detached one'));
   checkInteger(offset, 'offset', 0, size - 1);

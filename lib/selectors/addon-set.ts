@@ -28,8 +28,7 @@ export class AddonSet implements BackendSet {
     this.waker = waker;
   }
 
-  add({ key, generation, oneshot }: Registration<unknown>): void {
-    const { fd, events, mode } = key;
+  add({ fd, events, mode, generation, oneshot }: Registration<unknown>): void {
     const status = waitSetControl(this.id, fd, generation, events, Number(isEdge(mode)), Number(oneshot));
     check(status, this.backend, { fd });
   }

@@ -107,12 +107,12 @@ export class Delivery<T> {
   /** Unregisters: an event of the registration that was harvested already is dropped. */
   drop(registration: Registration<T>): void {
     this.#forget(registration);
-    this.#set.remove(registration.key.fd);
+    this.#set.remove(registration.fd);
   }
 
   /** Puts a registration in the place of one whose descriptor was closed, and has the next wait report that. */
   supersede(stale: Registration<T>, registration: Registration<T>): void {
-    const { fd } = stale.key;
+    const { fd } = stale;
     // Before anything changes: a set in user space takes a closed descriptor back as little as it takes a new one.
     check(native.descriptorCheck(fd), 'fcntl', { fd });
     const held = this.#set.remove(fd);
@@ -176,19 +176,18 @@ export class Delivery<T> {
           this.#dropStale(results[at] as number, results[at + 1] as number);
           continue;
         }
-        const { key } = registration;
         let events = results[at + 2] as number;
-        if ((events & FAILURES) !== 0) events |= key.events & (EVENT_READ | EVENT_WRITE);
-        events &= key.events | FAILURES;
+        if ((events & FAILURES) !== 0) events |= registration.events & (EVENT_READ | EVENT_WRITE);
+        events &= registration.events | FAILURES;
         // The interest may have changed since the kernel was asked.
         if (events === 0) continue;
         if (registration.oneshot) {
           if (registration.fired) continue;
-          registration.fired = true;
+          registration.fire();
         }
         if ((events & EVENT_INVALID) !== 0) this.drop(registration);
         delivered++;
-        handler(key, events);
+        handler(registration, events);
       }
       return lost + delivered;
     } finally {
@@ -243,11 +242,11 @@ export class Delivery<T> {
   /** Drops a registration whose descriptor was closed, and has the next wait say so. */
   #report(registration: Registration<T>): void {
     this.#forget(registration);
-    this.#lost.push(registration.key);
+    this.#lost.push(registration);
   }
 
-  #forget({ key, generation }: Registration<T>): void {
-    this.#registry.delete(key.fd);
+  #forget({ fd, generation }: Registration<T>): void {
+    this.#registry.delete(fd);
     if (this.pending) this.#removed.add(generation);
   }
 }

@@ -41,9 +41,9 @@ const TRIGGER_BITS = {
   'edge-oneshot': EPOLLET | EPOLLONESHOT,
 };
 
-function toEpoll({ key, exclusive, fired }: Registration<unknown>): number {
-  const { mode } = key;
-  const events = fired ? 0 : key.events;
+function toEpoll(registration: Registration<unknown>): number {
+  const { mode, exclusive } = registration;
+  const events = registration.fired ? 0 : registration.events;
   return (
     ((events & EVENT_READ ? EPOLLIN : 0) |
       (events & EVENT_WRITE ? EPOLLOUT : 0) |
@@ -82,7 +82,7 @@ export class EpollSet implements BackendSet {
   }
 
   add(registration: Registration<unknown>): void {
-    const { fd } = registration.key;
+    const { fd } = registration;
     let status = this.#control(EPOLL_CTL_ADD, registration);
     // Nobody here watches it, so the kernel's entry is one that outlived its descriptor, and the number has come back to
     // the very file it belonged to: now it can be removed.
@@ -91,7 +91,7 @@ export class EpollSet implements BackendSet {
   }
 
   change(wanted: Registration<unknown>, current: Registration<unknown>): void {
-    const { fd } = wanted.key;
+    const { fd } = wanted;
     if (!wanted.exclusive && !current.exclusive) {
       const hint = 'the descriptor was closed while it was registered';
       check(this.#control(EPOLL_CTL_MOD, wanted), 'epoll_ctl', { fd, hint });
@@ -111,9 +111,9 @@ export class EpollSet implements BackendSet {
   }
 
   /** Adding changes nothing where it is refused with EEXIST, and succeeds only where nothing was there. */
-  forgotten({ key, generation }: Registration<unknown>): boolean {
-    const status = this.#epoll.epollControl(this.descriptor, EPOLL_CTL_ADD, key.fd, generation, 0);
-    if (status === 0) this.remove(key.fd);
+  forgotten({ fd, generation }: Registration<unknown>): boolean {
+    const status = this.#epoll.epollControl(this.descriptor, EPOLL_CTL_ADD, fd, generation, 0);
+    if (status === 0) this.remove(fd);
     return status !== -EEXIST;
   }
 
@@ -136,8 +136,8 @@ export class EpollSet implements BackendSet {
   }
 
   #control(operation: number, registration: Registration<unknown>): number {
-    const { key, generation } = registration;
-    return this.#epoll.epollControl(this.descriptor, operation, key.fd, generation, toEpoll(registration));
+    const { fd, generation } = registration;
+    return this.#epoll.epollControl(this.descriptor, operation, fd, generation, toEpoll(registration));
   }
 }
 

@@ -30,8 +30,8 @@ export class KqueueSet extends AddonSet {
   }
 
   /** The filters of a descriptor go with its close. */
-  override forgotten({ key, fired }: Registration<unknown>): boolean {
-    return this.#kqueue.kqueueCheck(this.id, key.fd, Number(fired)) < 0;
+  override forgotten({ fd, fired }: Registration<unknown>): boolean {
+    return this.#kqueue.kqueueCheck(this.id, fd, Number(fired)) < 0;
   }
 }
 

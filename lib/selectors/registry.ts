@@ -17,28 +17,62 @@ export interface SelectorKey<T = unknown> {
 /** A key and what it is ready for. */
 export type ReadyKey<T = unknown> = readonly [key: SelectorKey<T>, events: number];
 
-/** A registration as the selector sees it. */
-export class Registration<T> {
-  /** Whether a oneshot registration has fired and waits to be armed again. */
-  fired = false;
+/** A key, and what only the selector knows of its registration: one object, because both are asked at each event. */
+export class Registration<T> implements SelectorKey<T> {
+  readonly fileobj: FileLike;
+  readonly fd: number;
+  readonly events: number;
+  readonly mode: TriggerMode;
+  readonly data: T;
+  #generation: number;
+  #fired = false;
+  readonly #exclusive: boolean;
 
-  constructor(
-    public key: SelectorKey<T>,
-    /** Names this registration in the kernel, so that an event can be told from one of its predecessors. */
-    public generation: number,
-    public exclusive: boolean,
-  ) {}
-
-  get oneshot(): boolean {
-    return isOneshot(this.key.mode);
+  constructor(key: SelectorKey<T>, generation: number, exclusive: boolean) {
+    this.#generation = generation;
+    this.#exclusive = exclusive;
+    this.fileobj = key.fileobj;
+    this.fd = key.fd;
+    this.events = key.events;
+    this.mode = key.mode;
+    this.data = key.data;
+    Object.freeze(this);
   }
 
-  /** Takes over what the kernel was told of `changed`, which is armed now. */
-  become({ key, generation, exclusive }: Registration<T>): void {
-    this.key = key;
-    this.generation = generation;
-    this.exclusive = exclusive;
-    this.fired = false;
+  /** Names this registration in the kernel, so that an event can be told from one of its predecessors. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get exclusive(): boolean {
+    return this.#exclusive;
+  }
+
+  get oneshot(): boolean {
+    return isOneshot(this.mode);
+  }
+
+  /** Whether a oneshot registration has fired and waits to be armed again. */
+  get fired(): boolean {
+    return this.#fired;
+  }
+
+  fire(): void {
+    this.#fired = true;
+  }
+
+  /** The same registration with other data: the kernel is told nothing. */
+  withData(data: T): Registration<T> {
+    const { fileobj, fd, events, mode } = this;
+    const changed = new Registration({ fileobj, fd, events, mode, data }, this.#generation, this.#exclusive);
+    changed.#fired = this.#fired;
+    return changed;
+  }
+
+  /** The kernel reports it again, under this generation. */
+  arm(generation: number): void {
+    this.#generation = generation;
+    this.#fired = false;
   }
 }
 
@@ -67,13 +101,18 @@ export class Registry<T> implements Iterable<Registration<T>> {
     const fd = descriptorOrClosed(file);
     const found = fd < 0 ? undefined : this.#byDescriptor.get(fd);
     if (found !== undefined || typeof file === 'number') return found;
-    for (const registration of this) if (registration.key.fileobj === file) return registration;
+    for (const registration of this) if (registration.fileobj === file) return registration;
     return undefined;
   }
 
   add(registration: Registration<T>): void {
-    this.#byDescriptor.set(registration.key.fd, registration);
+    this.#byDescriptor.set(registration.fd, registration);
     this.#size++;
+  }
+
+  /** Puts a registration in the place of the one that its descriptor has. */
+  replace(registration: Registration<T>): void {
+    this.#byDescriptor.set(registration.fd, registration);
   }
 
   delete(fd: number): void {
@@ -107,7 +146,7 @@ export class KeyMap<T> implements ReadonlyMap<number, SelectorKey<T>> {
   }
 
   get(file: FileLike): SelectorKey<T> | undefined {
-    return typeof file === 'number' ? this.#registry.at(file)?.key : this.#registry.find(file)?.key;
+    return typeof file === 'number' ? this.#registry.at(file) : this.#registry.find(file);
   }
 
   forEach(
@@ -118,17 +157,17 @@ export class KeyMap<T> implements ReadonlyMap<number, SelectorKey<T>> {
   }
 
   *entries(): MapIterator<[number, SelectorKey<T>]> {
-    for (const { key } of this.#registry) yield [key.fd, key];
+    for (const key of this.#registry) yield [key.fd, key];
     return undefined;
   }
 
   *keys(): MapIterator<number> {
-    for (const { key } of this.#registry) yield key.fd;
+    for (const { fd } of this.#registry) yield fd;
     return undefined;
   }
 
   *values(): MapIterator<SelectorKey<T>> {
-    for (const { key } of this.#registry) yield key;
+    yield* this.#registry;
     return undefined;
   }
 

@@ -96,12 +96,12 @@ export abstract class Selector<T = unknown> implements Disposable {
     const current = this.#registry.at(fd);
     if (current !== undefined && !this.#isStale(current)) throw taken(fd);
     if (this.#registry.at(fd) !== current) throw taken(fd);
-    const key = Object.freeze({ fileobj, fd, events, mode, data: data as T });
+    const key = { fileobj, fd, events, mode, data: data as T };
     const registration = new Registration(key, this.#registry.nextGeneration(), exclusive);
     if (current === undefined) this.#set.add(registration);
     else this.#delivery.supersede(current, registration);
     this.#registry.add(registration);
-    return key;
+    return registration;
   }
 
   /**
@@ -118,20 +118,21 @@ export abstract class Selector<T = unknown> implements Disposable {
     checkEvents(events);
     const { mode: newMode, exclusive: newExclusive } = checkOptions(options);
     const current = this.#findOpen(fileobj);
-    const { key } = current;
-    const mode = newMode ?? key.mode;
+    const { fileobj: file, fd } = current;
+    const mode = newMode ?? current.mode;
     const exclusive = newExclusive ?? current.exclusive;
     checkSupported(this.backend, this.capabilities, events, mode, exclusive);
-    const same = events === key.events && mode === key.mode && exclusive === current.exclusive;
-    if (same && Object.is(data, key.data)) return key;
-    const changed = Object.freeze({ fileobj: key.fileobj, fd: key.fd, events, mode, data: data as T });
+    const same = events === current.events && mode === current.mode && exclusive === current.exclusive;
+    if (same && Object.is(data, current.data)) return current;
+    let changed: Registration<T>;
     if (same) {
-      current.key = changed;
+      changed = current.withData(data as T);
     } else {
-      const wanted = new Registration(changed, this.#delivery.generationFor(current, mode), exclusive);
-      this.#set.change(wanted, current);
-      current.become(wanted);
+      const key = { fileobj: file, fd, events, mode, data: data as T };
+      changed = new Registration(key, this.#delivery.generationFor(current, mode), exclusive);
+      this.#set.change(changed, current);
     }
+    this.#registry.replace(changed);
     return changed;
   }
 
@@ -143,11 +144,11 @@ export abstract class Selector<T = unknown> implements Disposable {
   rearm(fileobj: FileLike): void {
     this.#checkOpen();
     const registration = this.#findOpen(fileobj);
-    const { key, exclusive } = registration;
-    if (key.mode === 'level') return;
-    const armed = new Registration(key, this.#delivery.generationFor(registration, key.mode), exclusive);
-    this.#set.change(armed, registration);
-    registration.become(armed);
+    const { mode, exclusive } = registration;
+    if (mode === 'level') return;
+    const generation = this.#delivery.generationFor(registration, mode);
+    this.#set.change(new Registration(registration, generation, exclusive), registration);
+    registration.arm(generation);
   }
 
   /**
@@ -160,13 +161,13 @@ export abstract class Selector<T = unknown> implements Disposable {
     this.#checkOpen();
     const registration = this.#find(fileobj);
     this.#delivery.drop(registration);
-    return registration.key;
+    return registration;
   }
 
   /** @throws StateError `ERR_NOT_REGISTERED`, `ERR_CLOSED`. */
   getKey(fileobj: FileLike): SelectorKey<T> {
     this.#checkOpen();
-    return this.#find(fileobj).key;
+    return this.#find(fileobj);
   }
 
   /** A live, read-only view: descriptor → key. Empty once the selector is closed. */
@@ -343,10 +344,12 @@ export abstract class Selector<T = unknown> implements Disposable {
 
   /** The same, for what is to be watched on: the object may have been closed, and its number be a stranger's. */
   #findOpen(fileobj: FileLike): Registration<T> {
-    const registration = this.#find(fileobj);
-    const { fd } = registration.key;
-    if (this.#carriesItsNumber(registration)) return registration;
-    if (this.#registry.at(fd) !== registration) throw notRegistered(fileobj);
+    const { fileobj: file, fd } = this.#find(fileobj);
+    const carried = this.#carries(file, fd);
+    // Asking may have unregistered it, or changed it.
+    const registration = this.#registry.at(fd);
+    if (registration?.fileobj !== file) throw notRegistered(fileobj);
+    if (carried) return registration;
     throw new SystemError(-EBADF, `${this.backend} selector`, {
       fd,
       hint: 'the file was closed while registered',
@@ -355,16 +358,17 @@ export abstract class Selector<T = unknown> implements Disposable {
 
   /** Whether the descriptor of a registration was closed, and its number is free for another. */
   #isStale(registration: Registration<T>): boolean {
-    return !this.#carriesItsNumber(registration) || this.#set.forgotten(registration);
+    const { fileobj, fd } = registration;
+    if (!this.#carries(fileobj, fd) || this.#registry.at(fd) !== registration) return true;
+    return this.#set.forgotten(registration);
   }
 
-  /** Whether the object of a registration has the number that it was registered with, and the registration still holds. */
-  #carriesItsNumber(registration: Registration<T>): boolean {
-    const { fileobj, fd } = registration.key;
-    if (typeof fileobj === 'number') return true;
-    const now = descriptorOrClosed(fileobj);
+  /** Whether a file still has the number that it was registered with. */
+  #carries(file: FileLike, fd: number): boolean {
+    if (typeof file === 'number') return true;
+    const now = descriptorOrClosed(file);
     this.#checkOpen();
-    return now === fd && this.#registry.at(fd) === registration;
+    return now === fd;
   }
 }
 

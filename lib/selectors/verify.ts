@@ -15,9 +15,9 @@ export function verifyRegistry<T>(
   pending: boolean,
 ): void {
   let size = 0;
-  for (const { key } of registry) {
+  for (const key of registry) {
     size++;
-    if (registry.at(key.fd)?.key !== key) throw broken(`the key of ${key.fd} is filed under another number`);
+    if (registry.at(key.fd) !== key) throw broken(`the key of ${key.fd} is filed under another number`);
     if ((key.events & INTERESTS) === 0) throw broken(`the key of ${key.fd} has no interest`);
   }
   if (size !== registry.size) throw broken(`${size} keys are counted as ${registry.size}`);
@@ -27,10 +27,10 @@ export function verifyRegistry<T>(
     if (registration === undefined || registration.generation !== generation) {
       throw broken(`${fd} is watched for a registration that is gone`);
     }
-    if (mode !== registration.key.mode) {
-      throw broken(`${fd} is watched in mode ${mode}, not ${registration.key.mode}`);
+    if (mode !== registration.mode) {
+      throw broken(`${fd} is watched in mode ${mode}, not ${registration.mode}`);
     }
-    const wanted = registration.fired ? 0 : registration.key.events;
+    const wanted = registration.fired ? 0 : registration.events;
     if (events !== wanted && !(pending && events === 0)) {
       throw broken(`${fd} is watched for ${namesOf(events)}, not for ${namesOf(wanted)}`);
     }
