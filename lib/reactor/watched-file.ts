@@ -5,7 +5,7 @@ import { StateError } from '../native/errors.js';
 import { isOneshot, type RegisterOptions, type TriggerMode } from '../selectors/capabilities.js';
 import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, namesOf } from '../selectors/events.js';
 import type { Report } from './errors.js';
-import type { FileWatcher } from './watcher.js';
+import { FileWatcher } from './watcher.js';
 
 /** What a file needs of the table it stands in. */
 export interface FileOwner {
@@ -31,18 +31,16 @@ export class WatchedFile {
   muted = false;
   /** Whether it is on the list of those whose registration is to be changed. */
   changing = false;
-  /** Whether its number has become another file's, which has a registration by now. */
-  superseded = false;
-  // Most have one, which needs no array.
-  #only: FileWatcher | null = null;
-  #several: readonly FileWatcher[] = NONE;
+  // Most have one, which needs no array. An array is never changed, but replaced: whoever walks it may be called by what
+  // changes it.
+  #waiting: FileWatcher | readonly FileWatcher[] = NONE;
 
   constructor(
     readonly file: FileLike,
     readonly fd: number,
     /** How it is registered: one object for all that are registered by default. */
     readonly options: Required<RegisterOptions>,
-    private readonly owner: FileOwner,
+    readonly owner: FileOwner,
   ) {}
 
   get mode(): TriggerMode {
@@ -54,7 +52,7 @@ export class WatchedFile {
   }
 
   get empty(): boolean {
-    return this.#only === null && this.#several.length === 0;
+    return this.watchers.length === 0;
   }
 
   /** Whether another could share its registration. */
@@ -65,27 +63,27 @@ export class WatchedFile {
   /** What those who wait, and were not told yet, wait for. */
   get wanted(): number {
     let events = 0;
-    for (const watcher of this.#watchers) if (!watcher.fired) events |= watcher.events;
+    for (const watcher of this.watchers) if (!watcher.fired) events |= watcher.events;
     return events;
   }
 
   /** Whoever waits for one of `events`. */
   find(events: number): FileWatcher | undefined {
-    return this.#watchers.find((watcher) => (watcher.events & events) !== 0);
+    return this.watchers.find((watcher) => (watcher.events & events) !== 0);
   }
 
   /** Adds a watcher, in place of another. */
   add(watcher: FileWatcher, replaced?: FileWatcher): void {
-    const others = this.#watchers.filter((other) => other !== replaced);
-    this.#watchers = [...others, watcher];
-    if (replaced !== undefined) this.#retire(replaced);
+    const others = this.watchers.filter((other) => other !== replaced);
+    this.watchers = [...others, watcher];
+    if (replaced !== undefined) retire(replaced, this.owner);
     this.owner.live(1);
     this.owner.changed(this);
   }
 
   modify(watcher: FileWatcher, events: number): void {
     this.owner.check(events, this);
-    const other = this.#watchers.find((one) => one !== watcher && (one.events & events) !== 0);
+    const other = this.watchers.find((one) => one !== watcher && (one.events & events) !== 0);
     if (other !== undefined) throw taken(this.fd, other.events & events);
     if (watcher.events === events) return;
     watcher.events = events;
@@ -106,26 +104,31 @@ export class WatchedFile {
   }
 
   remove(watcher: FileWatcher): void {
-    this.#watchers = this.#watchers.filter((other) => other !== watcher);
-    this.#retire(watcher);
+    this.watchers = this.watchers.filter((other) => other !== watcher);
+    retire(watcher, this.owner);
     if (this.empty) this.owner.abandoned(this);
     else this.owner.changed(this);
   }
 
-  interestChanged(): void {
-    this.owner.changed(this);
+  /** A watcher is not called until it goes on, but hears of the descriptor's close. */
+  pause(watcher: FileWatcher, paused: boolean): void {
+    watcher.fired = paused;
+    if (watcher.active) this.owner.changed(this);
   }
 
-  referenceChanged(referenced: boolean): void {
-    this.owner.live(referenced ? 1 : -1);
+  reference(watcher: FileWatcher, referenced: boolean): void {
+    if (watcher.referenced === referenced) return;
+    watcher.referenced = referenced;
+    if (watcher.active) this.owner.live(referenced ? 1 : -1);
   }
 
   /** Tells whom it concerns. @returns whether that was anybody. */
   deliver(events: number, batch: number): boolean {
-    if (this.#only !== null && !this.oneshot) return this.deliverTo(this.#only, events, batch);
+    const waiting = this.#waiting;
+    if (waiting instanceof FileWatcher && !this.oneshot) return this.deliverTo(waiting, events, batch);
     if (this.oneshot) this.muted = true;
     let told = false;
-    for (const watcher of this.#watchers) if (this.deliverTo(watcher, events, batch)) told = true;
+    for (const watcher of this.watchers) if (this.deliverTo(watcher, events, batch)) told = true;
     if (this.oneshot && this.wanted !== 0) this.owner.changed(this);
     return told;
   }
@@ -134,7 +137,7 @@ export class WatchedFile {
     try {
       return watcher.deliver(events, batch);
     } catch (error) {
-      this.#report(error);
+      report(this, error);
       return true;
     }
   }
@@ -143,55 +146,50 @@ export class WatchedFile {
    * The descriptor was found closed: tells everybody, for the last time. That implies the direction that was asked for, but
    * where the number is another's: what is read from it would be that one's.
    */
-  lose(events: number): void {
-    const watchers = this.#watchers;
-    this.#watchers = [];
+  lose(events: number, superseded: boolean): void {
+    const watchers = this.watchers;
+    this.watchers = [];
     for (const watcher of watchers) {
       if (watcher.active && watcher.referenced) this.owner.live(-1);
       try {
-        watcher.lose(
-          this.superseded ? EVENT_INVALID : events | (watcher.events & (EVENT_READ | EVENT_WRITE)),
-        );
+        watcher.lose(superseded ? EVENT_INVALID : events | (watcher.events & (EVENT_READ | EVENT_WRITE)));
       } catch (error) {
-        this.#report(error);
+        report(this, error);
       }
     }
   }
 
   /** The descriptor is being closed by its owner, or the reactor is: nobody is told but those who asked for that. */
   forget(): void {
-    const watchers = this.#watchers;
-    this.#watchers = [];
-    for (const watcher of watchers) this.#retire(watcher);
+    const watchers = this.watchers;
+    this.watchers = [];
+    for (const watcher of watchers) retire(watcher, this.owner);
     for (const watcher of watchers) {
       try {
         watcher.kind.onLost?.();
       } catch (error) {
-        this.#report(error);
+        report(this, error);
       }
     }
   }
 
-  /** Never changed, but replaced: whoever walks it may be called by what changes it. */
-  get #watchers(): readonly FileWatcher[] {
-    return this.#only === null ? this.#several : [this.#only];
+  get watchers(): readonly FileWatcher[] {
+    return this.#waiting instanceof FileWatcher ? [this.#waiting] : this.#waiting;
   }
 
-  set #watchers(watchers: readonly FileWatcher[]) {
-    const [first = null, ...more] = watchers;
-    this.#only = more.length === 0 ? first : null;
-    this.#several = more.length === 0 ? NONE : watchers;
+  set watchers(watchers: readonly FileWatcher[]) {
+    const [first, ...more] = watchers;
+    this.#waiting = first === undefined ? NONE : more.length === 0 ? first : watchers;
   }
+}
 
-  #report(error: unknown): void {
-    const { fd } = this;
-    this.owner.report(error, { message: `the watcher of descriptor ${fd} threw`, source: 'watcher', fd });
-  }
+function retire(watcher: FileWatcher, owner: FileOwner): void {
+  watcher.active = false;
+  if (watcher.referenced) owner.live(-1);
+}
 
-  #retire(watcher: FileWatcher): void {
-    watcher.active = false;
-    if (watcher.referenced) this.owner.live(-1);
-  }
+function report({ fd, owner }: WatchedFile, error: unknown): void {
+  owner.report(error, { message: `the watcher of descriptor ${fd} threw`, source: 'watcher', fd });
 }
 
 export function taken(fd: number, events: number): StateError {

@@ -84,30 +84,32 @@ export class FileWatcher extends AsyncResource implements Watcher {
   }
 
   modify(events: number): void {
-    this.#checkActive();
+    checkActive(this);
     this.#file.modify(this, events);
   }
 
   rearm(): void {
-    this.#checkActive();
+    checkActive(this);
     this.#file.rearm(this, this.#calling);
   }
 
   /** Is not called until it goes on, but hears of the descriptor's close. */
   pause(): void {
-    this.#setFired(true);
+    this.#file.pause(this, true);
   }
 
   resume(): void {
-    this.#setFired(false);
+    this.#file.pause(this, false);
   }
 
   ref(): this {
-    return this.#setReferenced(true);
+    this.#file.reference(this, true);
+    return this;
   }
 
   unref(): this {
-    return this.#setReferenced(false);
+    this.#file.reference(this, false);
+    return this;
   }
 
   close(): void {
@@ -125,7 +127,7 @@ export class FileWatcher extends AsyncResource implements Watcher {
     this.batch = batch;
     this.fired = this.#file.oneshot;
     this.#last = found;
-    this.#call(found);
+    this.call(found);
     return true;
   }
 
@@ -138,23 +140,10 @@ export class FileWatcher extends AsyncResource implements Watcher {
   lose(events: number): void {
     if (!this.active) return;
     this.active = false;
-    this.#call(events & (this.events | FAILURES));
+    this.call(events & (this.events | FAILURES));
   }
 
-  #setFired(fired: boolean): void {
-    this.fired = fired;
-    if (this.active) this.#file.interestChanged();
-  }
-
-  #setReferenced(referenced: boolean): this {
-    if (this.referenced !== referenced) {
-      this.referenced = referenced;
-      if (this.active) this.#file.referenceChanged(referenced);
-    }
-    return this;
-  }
-
-  #call(events: number): void {
+  call(events: number): void {
     this.#calling = true;
     try {
       const returned: unknown = this.runInAsyncScope(this.#callback, this.kind.receiver, events, this);
@@ -163,8 +152,8 @@ export class FileWatcher extends AsyncResource implements Watcher {
       this.#calling = false;
     }
   }
+}
 
-  #checkActive(): void {
-    if (!this.active) throw new StateError('ERR_CLOSED', `the watcher of descriptor ${this.fd} is closed`);
-  }
+function checkActive({ active, fd }: FileWatcher): void {
+  if (!active) throw new StateError('ERR_CLOSED', `the watcher of descriptor ${fd} is closed`);
 }

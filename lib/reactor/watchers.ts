@@ -231,8 +231,6 @@ export class Watchers implements Holder {
   #addFirst(file: WatchedFile, events: number, callback: WatcherCallback, kind: WatcherKind): FileWatcher {
     const watcher = new FileWatcher(file, events, callback, kind, this.#batch);
     this.#selector.register(file.file, events, file, file.options);
-    const before = this.#files.get(file.fd);
-    if (before !== undefined) before.superseded = true;
     this.#files.set(file.fd, file);
     file.registered = events;
     file.add(watcher);
@@ -285,7 +283,7 @@ export class Watchers implements Holder {
   #failed(file: WatchedFile, error: unknown): void {
     const { fd } = file;
     if (error instanceof SystemError && GONE.has(error.code)) {
-      this.#drop(file);
+      if (file.registered !== 0) this.#selector.unregister(fd);
       this.#lose(file, EVENT_INVALID);
       return;
     }
@@ -296,9 +294,11 @@ export class Watchers implements Holder {
   }
 
   #lose(file: WatchedFile, events: number): void {
-    if (this.#files.get(file.fd) === file) this.#files.delete(file.fd);
+    // Another file has its number, and a registration by now.
+    const superseded = this.#files.get(file.fd) !== file;
+    if (!superseded) this.#files.delete(file.fd);
     file.registered = 0;
-    file.lose(events);
+    file.lose(events, superseded);
   }
 
   #drop(file: WatchedFile): void {

@@ -1,5 +1,4 @@
 /** Iteration over the chunks of a reader, by `for await`. */
-import type { PromiseWork } from '../reactor/promises.js';
 import type { Sink, StreamReader } from './reader.js';
 
 type Step = IteratorResult<Buffer, undefined>;
@@ -10,20 +9,18 @@ type Step = IteratorResult<Buffer, undefined>;
  */
 export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer | null> {
   readonly #reader: StreamReader;
-  readonly #promises: PromiseWork;
   // Of the step that waits. Its reject is not kept, which is a function for each connection: a rejected promise does as well.
   #resolve: ((step: Step | Promise<Step>) => void) | null = null;
 
   constructor(reader: StreamReader) {
     this.#reader = reader;
-    this.#promises = reader.promises;
   }
 
   next(): Promise<Step> {
     // One waits: the reader says to another what it says to everybody.
     if (this.#resolve !== null) return new ChunkIterator(this.#reader).next();
     return new Promise((resolve) => {
-      this.#promises.begin();
+      this.#reader.promises.begin();
       this.#resolve = resolve;
       try {
         this.#reader.readTo(this);
@@ -55,7 +52,7 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
   #settle(step: Step | Promise<Step>): void {
     const resolve = this.#resolve;
     this.#resolve = null;
-    this.#promises.end();
+    this.#reader.promises.end();
     resolve?.(step);
   }
 }

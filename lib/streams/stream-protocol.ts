@@ -28,8 +28,7 @@ export class StreamProtocol implements Protocol {
   }
 
   readonly #options: StreamProtocolOptions;
-  #reader: StreamReader | null = null;
-  #writer: StreamWriter | null = null;
+  #connection: Connection | null = null;
 
   constructor(options: StreamProtocolOptions = {}) {
     this.#options = options;
@@ -37,40 +36,39 @@ export class StreamProtocol implements Protocol {
 
   /** @throws StateError `ERR_INVALID_STATE`: it is not made yet. */
   get connection(): Connection {
-    const reader = this.#reader;
-    const writer = this.#writer;
-    if (reader !== null && writer !== null) return { reader, writer };
+    if (this.#connection !== null) return this.#connection;
     throw new StateError('ERR_INVALID_STATE', 'the connection is not made yet');
   }
 
   connectionMade(transport: Transport): void {
     const { limit, onConnection } = this.#options;
-    this.#reader = new StreamReader(transport, limit);
-    this.#writer = new StreamWriter(transport);
-    onConnection?.(this.connection);
+    const reader = new StreamReader(transport, limit);
+    const writer = new StreamWriter(transport);
+    const connection = Object.freeze({ reader, writer });
+    this.#connection = connection;
+    onConnection?.(connection);
   }
 
   dataReceived(data: Buffer): void {
-    this.#reader?.feed(data);
+    this.#connection?.reader.feed(data);
   }
 
   eofReceived(): boolean {
-    this.#reader?.end(null, true);
+    this.#connection?.reader.end(null, true);
     return this.#options.halfOpen ?? true;
   }
 
   pauseWriting(): void {
-    this.#writer?.pause();
+    this.#connection?.writer.pause();
   }
 
   resumeWriting(): void {
-    this.#writer?.resume();
+    this.#connection?.writer.resume();
   }
 
   connectionLost(error: Error | null): void {
-    const reader = this.#reader;
-    const writer = this.#writer;
-    if (reader === null || writer === null) return;
+    if (this.#connection === null) return;
+    const { reader, writer } = this.#connection;
     // Whoever closes it himself has what he wants of it.
     if (error === null && writer.closed) reader.end(null, true);
     else

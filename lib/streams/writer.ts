@@ -56,11 +56,11 @@ export class StreamWriter implements AsyncDisposable {
    * aborted.
    */
   drain(): Future<void> {
-    if (this.#loss !== null) return this.#failed(this.#loss.error ?? closed());
+    if (this.#loss !== null) return failed(this.transport, this.#loss.error ?? closed());
     // What is closing may have failed: the loop that writes to it must learn why, and not only that it is closed.
     if (this.#full || this.transport.closing) {
       this.#draining ??= new Set();
-      return this.#wait(this.#draining);
+      return wait(this.transport, this.#draining);
     }
     return this.transport.reactor.done;
   }
@@ -87,10 +87,10 @@ export class StreamWriter implements AsyncDisposable {
     this.transport.close();
     if (this.#loss === null) {
       this.#closing ??= new Set();
-      return this.#wait(this.#closing);
+      return wait(this.transport, this.#closing);
     }
     const failure = this.#loss.error ?? this.dropped;
-    return failure === null ? this.transport.reactor.done : this.#failed(failure);
+    return failure === null ? this.transport.reactor.done : failed(this.transport, failure);
   }
 
   /** Closes the connection at once; what is buffered is dropped. */
@@ -117,44 +117,44 @@ export class StreamWriter implements AsyncDisposable {
   /** @internal No more than the low-water mark is. */
   resume(): void {
     this.#full = false;
-    this.#endDraining(null);
+    this.#draining = settleAll(this.#draining, null);
   }
 
   /** @internal Somebody else has the connection: nobody says any more when it is time to go on. */
   handOver(error: Error): void {
     this.#full = false;
-    this.#endDraining(error);
+    this.#draining = settleAll(this.#draining, error);
   }
 
   /** @internal The connection is gone. */
   end(error: Error | null): void {
     this.#loss = { error };
-    this.#endDraining(error ?? (this.#full ? closed() : null));
-    for (const future of this.#closing ?? []) settle(future, error ?? this.dropped);
-    this.#closing = null;
+    this.#draining = settleAll(this.#draining, error ?? (this.#full ? closed() : null));
+    this.#closing = settleAll(this.#closing, error ?? this.dropped);
   }
 
   /** @internal What became of what was written, where somebody else dropped it. */
   get dropped(): Error | null {
     return this.#ended === 'aborted' ? null : this.transport.unsent;
   }
+}
 
-  #endDraining(error: Error | null): void {
-    for (const future of this.#draining ?? []) settle(future, error);
-    this.#draining = null;
-  }
+function wait({ reactor }: Transport, waiting: Set<Future<void>>): Future<void> {
+  const future: Future<void> = new Future(reactor.futures, () => waiting.delete(future));
+  waiting.add(future);
+  return future;
+}
 
-  #wait(waiting: Set<Future<void>>): Future<void> {
-    const future: Future<void> = new Future(this.transport.reactor.futures, () => waiting.delete(future));
-    waiting.add(future);
-    return future;
-  }
+function failed({ reactor }: Transport, error: Error): Future<void> {
+  const future = new Future<void>(reactor.futures);
+  settle(future, error);
+  return future;
+}
 
-  #failed(error: Error): Future<void> {
-    const future = new Future<void>(this.transport.reactor.futures);
-    settle(future, error);
-    return future;
-  }
+/** @returns whoever waits now. */
+function settleAll(waiting: Set<Future<void>> | null, error: Error | null): null {
+  for (const future of waiting ?? []) settle(future, error);
+  return null;
 }
 
 /** Nobody is told of an error that nobody waits for: whoever reads or writes hears of it. */

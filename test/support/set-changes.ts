@@ -36,11 +36,11 @@ function addonChanges(): SetChange[] {
   const { add, remove } = AddonSet.prototype;
   const spies = [
     vi.spyOn(AddonSet.prototype, 'add').mockImplementation(function (this: AddonSet, registration) {
-      changes.push({ change: 'add', fd: registration.key.fd });
+      changes.push({ change: 'add', fd: registration.fd });
       add.call(this, registration);
     }),
     vi.spyOn(AddonSet.prototype, 'change').mockImplementation(function (this: AddonSet, wanted) {
-      changes.push({ change: 'change', fd: wanted.key.fd });
+      changes.push({ change: 'change', fd: wanted.fd });
       add.call(this, wanted);
     }),
     vi.spyOn(AddonSet.prototype, 'remove').mockImplementation(function (this: AddonSet, fd) {
