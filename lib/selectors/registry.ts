@@ -17,6 +17,11 @@ export interface SelectorKey<T = unknown> {
 /** A key and what it is ready for. */
 export type ReadyKey<T = unknown> = readonly [key: SelectorKey<T>, events: number];
 
+// What is said of a registration in one word, which delivery asks at each event.
+const EXCLUSIVE = 1;
+const ONESHOT = 2;
+const FIRED = 4;
+
 /** A key, and what only the selector knows of its registration: one object, because both are asked at each event. */
 export class Registration<T> implements SelectorKey<T> {
   readonly fileobj: FileLike;
@@ -25,12 +30,11 @@ export class Registration<T> implements SelectorKey<T> {
   readonly mode: TriggerMode;
   readonly data: T;
   #generation: number;
-  #fired = false;
-  readonly #exclusive: boolean;
+  #state: number;
 
   constructor(key: SelectorKey<T>, generation: number, exclusive: boolean) {
     this.#generation = generation;
-    this.#exclusive = exclusive;
+    this.#state = (exclusive ? EXCLUSIVE : 0) | (isOneshot(key.mode) ? ONESHOT : 0);
     this.fileobj = key.fileobj;
     this.fd = key.fd;
     this.events = key.events;
@@ -45,34 +49,34 @@ export class Registration<T> implements SelectorKey<T> {
   }
 
   get exclusive(): boolean {
-    return this.#exclusive;
+    return (this.#state & EXCLUSIVE) !== 0;
   }
 
   get oneshot(): boolean {
-    return isOneshot(this.mode);
+    return (this.#state & ONESHOT) !== 0;
   }
 
   /** Whether a oneshot registration has fired and waits to be armed again. */
   get fired(): boolean {
-    return this.#fired;
+    return (this.#state & FIRED) !== 0;
   }
 
   fire(): void {
-    this.#fired = true;
+    this.#state |= FIRED;
   }
 
   /** The same registration with other data: the kernel is told nothing. */
   withData(data: T): Registration<T> {
     const { fileobj, fd, events, mode } = this;
-    const changed = new Registration({ fileobj, fd, events, mode, data }, this.#generation, this.#exclusive);
-    changed.#fired = this.#fired;
+    const changed = new Registration({ fileobj, fd, events, mode, data }, this.#generation, this.exclusive);
+    changed.#state = this.#state;
     return changed;
   }
 
   /** The kernel reports it again, under this generation. */
   arm(generation: number): void {
     this.#generation = generation;
-    this.#fired = false;
+    this.#state &= ~FIRED;
   }
 }
 
