@@ -24,6 +24,16 @@ export interface FileOwner {
 
 const NONE: readonly FileWatcher[] = [];
 
+/** How a file is registered. */
+export interface Registering extends Required<RegisterOptions> {
+  /** What the mode says, which is asked at each event. */
+  readonly oneshot: boolean;
+}
+
+export function registering(mode: TriggerMode, exclusive: boolean): Registering {
+  return { mode, exclusive, oneshot: isOneshot(mode) };
+}
+
 export class WatchedFile {
   /** What the selector was told; 0: it does not know the file. */
   registered = 0;
@@ -39,7 +49,7 @@ export class WatchedFile {
     readonly file: FileLike,
     readonly fd: number,
     /** How it is registered: one object for all that are registered by default. */
-    readonly options: Required<RegisterOptions>,
+    readonly options: Registering,
     readonly owner: FileOwner,
   ) {}
 
@@ -48,7 +58,7 @@ export class WatchedFile {
   }
 
   get oneshot(): boolean {
-    return isOneshot(this.options.mode);
+    return this.options.oneshot;
   }
 
   get empty(): boolean {

@@ -15,12 +15,12 @@ import type { SelectorKey } from '../selectors/registry.js';
 import type { Selector } from '../selectors/selector.js';
 import { Socket } from '../sockets/socket.js';
 import type { Report } from './errors.js';
-import { taken, WatchedFile } from './watched-file.js';
+import { registering, taken, WatchedFile } from './watched-file.js';
 import { FileWatcher, type WatcherCallback, type WatcherKind } from './watcher.js';
 
 const BY_USER: WatcherKind = {};
 const REPLACEABLE: WatcherKind = { replaceable: true };
-const BY_DEFAULT: Required<RegisterOptions> = { mode: 'level', exclusive: false };
+const BY_DEFAULT = registering('level', false);
 /** What a system call says of a descriptor that is closed, or another's. */
 const GONE: ReadonlySet<string> = new Set(['EBADF', 'ENOENT']);
 
@@ -76,7 +76,7 @@ export class Watchers implements Holder {
     const { mode = 'level', exclusive = false } = checkOptions(options);
     const fd = descriptorOf(file);
     const known = this.#find(fd, file);
-    const wanted = new WatchedFile(file, fd, options ? { mode, exclusive } : BY_DEFAULT, this);
+    const wanted = new WatchedFile(file, fd, options ? registering(mode, exclusive) : BY_DEFAULT, this);
     this.check(events, wanted);
     if (known === undefined) return this.#addFirst(wanted, events, callback, kind);
     if (known.empty && !wanted.isLike(known)) {
