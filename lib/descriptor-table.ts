@@ -1,6 +1,11 @@
 /** What is known of descriptors, by their numbers: an array, because it is asked at each event, and smaller than a Map. */
 export class DescriptorTable<T> implements Iterable<T> {
   readonly #entries: (T | undefined)[] = [];
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
 
   get(fd: number): T | undefined {
     return this.#entries[fd];
@@ -9,6 +14,7 @@ export class DescriptorTable<T> implements Iterable<T> {
   set(fd: number, entry: T): void {
     // Filled up without holes: V8 would turn a sparse array into a hash table.
     while (this.#entries.length <= fd) this.#entries.push(undefined);
+    if (this.#entries[fd] === undefined) this.#size++;
     this.#entries[fd] = entry;
   }
 
@@ -16,11 +22,13 @@ export class DescriptorTable<T> implements Iterable<T> {
   delete(fd: number): boolean {
     if (this.#entries[fd] === undefined) return false;
     this.#entries[fd] = undefined;
+    this.#size--;
     return true;
   }
 
   clear(): void {
     this.#entries.length = 0;
+    this.#size = 0;
   }
 
   *[Symbol.iterator](): Generator<T> {

@@ -24,7 +24,7 @@ const PASSES = {
     names: serverNames,
     seconds: 0.15,
     loads: [
-      { ...MAIN, rounds: 31, warmUp: 2 },
+      { ...MAIN, rounds: 45, warmUp: 2 },
       ...OTHERS.map((load) => ({ ...load, rounds: 5, warmUp: 0.3 })),
     ],
   },

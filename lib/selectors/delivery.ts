@@ -169,9 +169,10 @@ export class Delivery<T> {
     try {
       const lost = this.#lost.length > 0 ? this.#deliverLost(handler) : 0;
       const results = this.#results;
+      const registry = this.#registry;
       while (this.#cursor < this.#count) {
         const at = 3 * this.#cursor++;
-        const registration = this.#registry.at(results[at] as number);
+        const registration = registry.get(results[at] as number);
         if (registration === undefined || registration.generation !== results[at + 1]) {
           this.#dropStale(results[at] as number, results[at + 1] as number);
           continue;
@@ -214,7 +215,7 @@ export class Delivery<T> {
   #dropStale(fd: number, generation: number): void {
     this.#staleEvents++;
     if (this.#removed.has(generation)) return;
-    if (this.#registry.at(fd) === undefined && this.#set.remove(fd)) return;
+    if (this.#registry.get(fd) === undefined && this.#set.remove(fd)) return;
     this.#rebuildDue = true;
   }
 

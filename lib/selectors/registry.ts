@@ -81,14 +81,8 @@ export class Registration<T> implements SelectorKey<T> {
 }
 
 /** The registrations by descriptor. */
-export class Registry<T> implements Iterable<Registration<T>> {
-  readonly #byDescriptor = new DescriptorTable<Registration<T>>();
-  #size = 0;
+export class Registry<T> extends DescriptorTable<Registration<T>> {
   #generation = 0;
-
-  get size(): number {
-    return this.#size;
-  }
 
   /** An int32, as the events array holds it. */
   nextGeneration(): number {
@@ -96,40 +90,18 @@ export class Registry<T> implements Iterable<Registration<T>> {
     return this.#generation;
   }
 
-  at(fd: number): Registration<T> | undefined {
-    return this.#byDescriptor.get(fd);
-  }
-
   /** By descriptor; an object that was closed, and so has none any more, by identity. */
   find(file: FileLike): Registration<T> | undefined {
     const fd = descriptorOrClosed(file);
-    const found = fd < 0 ? undefined : this.#byDescriptor.get(fd);
+    const found = fd < 0 ? undefined : this.get(fd);
     if (found !== undefined || typeof file === 'number') return found;
     for (const registration of this) if (registration.fileobj === file) return registration;
     return undefined;
   }
 
-  add(registration: Registration<T>): void {
-    this.#byDescriptor.set(registration.fd, registration);
-    this.#size++;
-  }
-
-  /** Puts a registration in the place of the one that its descriptor has. */
-  replace(registration: Registration<T>): void {
-    this.#byDescriptor.set(registration.fd, registration);
-  }
-
-  delete(fd: number): void {
-    if (this.#byDescriptor.delete(fd)) this.#size--;
-  }
-
-  clear(): void {
-    this.#byDescriptor.clear();
-    this.#size = 0;
-  }
-
-  [Symbol.iterator](): Generator<Registration<T>> {
-    return this.#byDescriptor[Symbol.iterator]();
+  /** Adds a registration, or puts it in the place of the one that its descriptor has. */
+  put(registration: Registration<T>): void {
+    this.set(registration.fd, registration);
   }
 }
 
@@ -150,7 +122,7 @@ export class KeyMap<T> implements ReadonlyMap<number, SelectorKey<T>> {
   }
 
   get(file: FileLike): SelectorKey<T> | undefined {
-    return typeof file === 'number' ? this.#registry.at(file) : this.#registry.find(file);
+    return typeof file === 'number' ? this.#registry.get(file) : this.#registry.find(file);
   }
 
   forEach(

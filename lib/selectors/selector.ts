@@ -93,14 +93,14 @@ export abstract class Selector<T = unknown> implements Disposable {
     const fd = descriptorOf(fileobj, 'fileobj');
     this.#checkOpen();
     if (native.waitSetOwns(this.#set.id, fd) === 1) throw taken(fd);
-    const current = this.#registry.at(fd);
+    const current = this.#registry.get(fd);
     if (current !== undefined && !this.#isStale(current)) throw taken(fd);
-    if (this.#registry.at(fd) !== current) throw taken(fd);
+    if (this.#registry.get(fd) !== current) throw taken(fd);
     const key = { fileobj, fd, events, mode, data: data as T };
     const registration = new Registration(key, this.#registry.nextGeneration(), exclusive);
     if (current === undefined) this.#set.add(registration);
     else this.#delivery.supersede(current, registration);
-    this.#registry.add(registration);
+    this.#registry.put(registration);
     return registration;
   }
 
@@ -132,7 +132,7 @@ export abstract class Selector<T = unknown> implements Disposable {
       changed = new Registration(key, this.#delivery.generationFor(current, mode), exclusive);
       this.#set.change(changed, current);
     }
-    this.#registry.replace(changed);
+    this.#registry.put(changed);
     return changed;
   }
 
@@ -303,19 +303,19 @@ export abstract class Selector<T = unknown> implements Disposable {
 
   /** @internal Whether a descriptor was closed under its registration: `register` would replace that. */
   isStale(fd: number): boolean {
-    const registration = this.#registry.at(fd);
+    const registration = this.#registry.get(fd);
     return registration !== undefined && this.#isStale(registration);
   }
 
   /** @internal */
   watchAgain(fd: number): void {
-    const registration = this.#registry.at(fd);
+    const registration = this.#registry.get(fd);
     if (registration !== undefined && this.#set.forgotten(registration)) this.#set.add(registration);
   }
 
   /** @internal */
   letGo(fd: number): void {
-    const registration = this.#registry.at(fd);
+    const registration = this.#registry.get(fd);
     if (registration !== undefined) this.#delivery.drop(registration);
   }
 
@@ -347,7 +347,7 @@ export abstract class Selector<T = unknown> implements Disposable {
     const { fileobj: file, fd } = this.#find(fileobj);
     const carried = this.#carries(file, fd);
     // Asking may have unregistered it, or changed it.
-    const registration = this.#registry.at(fd);
+    const registration = this.#registry.get(fd);
     if (registration?.fileobj !== file) throw notRegistered(fileobj);
     if (carried) return registration;
     throw new SystemError(-EBADF, `${this.backend} selector`, {
@@ -359,7 +359,7 @@ export abstract class Selector<T = unknown> implements Disposable {
   /** Whether the descriptor of a registration was closed, and its number is free for another. */
   #isStale(registration: Registration<T>): boolean {
     const { fileobj, fd } = registration;
-    if (!this.#carries(fileobj, fd) || this.#registry.at(fd) !== registration) return true;
+    if (!this.#carries(fileobj, fd) || this.#registry.get(fd) !== registration) return true;
     return this.#set.forgotten(registration);
   }
 

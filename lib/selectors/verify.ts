@@ -17,13 +17,13 @@ export function verifyRegistry<T>(
   let size = 0;
   for (const key of registry) {
     size++;
-    if (registry.at(key.fd) !== key) throw broken(`the key of ${key.fd} is filed under another number`);
+    if (registry.get(key.fd) !== key) throw broken(`the key of ${key.fd} is filed under another number`);
     if ((key.events & INTERESTS) === 0) throw broken(`the key of ${key.fd} has no interest`);
   }
   if (size !== registry.size) throw broken(`${size} keys are counted as ${registry.size}`);
   if (watched === null) return;
   for (const { fd, generation, events, mode } of watched) {
-    const registration = registry.at(fd);
+    const registration = registry.get(fd);
     if (registration === undefined || registration.generation !== generation) {
       throw broken(`${fd} is watched for a registration that is gone`);
     }
