@@ -93,6 +93,9 @@ describe('the documentation', () => {
           expect(readdirSync(join(root, 'dist/examples'))).toContain(`${example}.js`);
         for (const [, command] of snippet.text.matchAll(/npx (\S+)/g))
           expect(bin).toHaveProperty([command as string]);
+        const programs = snippets.filter(({ page, kind }) => page === snippet.page && kind === 'js');
+        for (const [, program] of snippet.text.matchAll(/\bnode (?:--\S+ )*(\S+\.mjs)/g))
+          expect(programs.map(({ text }) => text.split('\n')[0])).toContain(`// ${program}`);
       });
     }
   }
