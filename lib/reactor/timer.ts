@@ -28,11 +28,17 @@ export interface TimerOwner {
 /** The slot of a timer that is about to run. */
 export const DUE = -2;
 
+// A double and its halves. As a field of its own V8 makes a double an object; a million timers are a million fewer without.
+const double = new Float64Array(1);
+const halves = new Int32Array(double.buffer);
+
 /** A timer; its callback runs in the asynchronous context in which it was set. */
 export class Timer extends AsyncResource implements TimerHandle {
   /** Its slot in the table, or one of the above. */
   slot = NOWHERE;
-  when: number;
+  // The due time, in halves.
+  #low = 0;
+  #high = 0;
   readonly #owner: TimerOwner;
   #callback: (() => void) | null;
 
@@ -41,6 +47,18 @@ export class Timer extends AsyncResource implements TimerHandle {
     this.#owner = owner;
     this.when = when;
     this.#callback = callback;
+  }
+
+  get when(): number {
+    halves[0] = this.#low;
+    halves[1] = this.#high;
+    return double[0] as number;
+  }
+
+  set when(when: number) {
+    double[0] = when;
+    this.#low = halves[0] as number;
+    this.#high = halves[1] as number;
   }
 
   get cancelled(): boolean {
