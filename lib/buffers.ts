@@ -41,7 +41,7 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   const known = buffer.length > 0 && (memory === accepted.memory || memory === oldest.memory);
   if (!known) {
     checkMemory(buffer, memory, name);
-    if (!mayBeKept(memory)) return { buffer, memory, start };
+    if (memory.byteLength > MOST_KEPT) return { buffer, memory, start };
   }
   before = accepted;
   accepted = oldest;
@@ -49,11 +49,6 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   accepted.memory = memory;
   accepted.start = start;
   return accepted;
-}
-
-/** Whether memory is kept alive for knowing of it what was found out. */
-export function mayBeKept(memory: ArrayBuffer): boolean {
-  return memory.byteLength <= MOST_KEPT;
 }
 
 function checkMemory(

@@ -11,18 +11,34 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
-#include "bytes.h"
 #include "environment.h"
 
 namespace iomux {
 
-// The elements of a caller's Int32Array, valid during the call only.
+// The bytes of a caller's Uint8Array. Valid during the call only: JavaScript may detach or collect the array
+// later.
+struct Bytes {
+  uint8_t* data = nullptr;
+  size_t length = 0;
+
+  // The part of `size` bytes at `offset`; false where it reaches beyond the array.
+  bool Slice(size_t offset, size_t size, Bytes* part) const {
+    if (offset > length || size > length - offset) return false;
+    *part = {data + offset, size};
+    return true;
+  }
+};
+
+// The bytes of a caller's ArrayBuffer: for the calls that are made most, because it is asked for less than an
+// array.
+struct Memory : Bytes {};
+
+// The elements of a caller's Int32Array, under the same rule.
 struct Words {
   int32_t* data = nullptr;
   size_t length = 0;
@@ -117,20 +133,8 @@ inline bool ReadArgument(napi_env env, napi_value value, Napi::Int32Array* out) 
   return true;
 }
 
-// What may be left out, at the end of the arguments.
-template <typename T>
-inline bool ReadArgument(napi_env env, napi_value value, std::optional<T>* out) {
-  return value == nullptr || ReadArgument(env, value, &out->emplace());
-}
-template <typename T>
-constexpr bool kMayBeLeftOut = false;
-template <typename T>
-constexpr bool kMayBeLeftOut<std::optional<T>> = true;
-
 template <typename T>
 constexpr const char* kArgumentType = "of another type";
-template <typename T>
-constexpr const char* kArgumentType<std::optional<T>> = kArgumentType<T>;
 template <>
 inline constexpr const char* kArgumentType<int32_t> = "a 32-bit integer";
 template <>
@@ -183,11 +187,6 @@ struct Exported<Function> {
     napi_value values[sizeof...(Parameters) + 1];
     void* environment = nullptr;
     napi_get_cb_info(env, info, &count, values, nullptr, &environment);
-    // What is left out comes as undefined.
-    [[maybe_unused]] size_t index = 0;
-    ((kMayBeLeftOut<std::decay_t<Parameters>> && index >= count ? void(values[index] = nullptr) : void(),
-      index++),
-     ...);
     return Apply(env, *static_cast<Environment*>(environment), values,
                  std::index_sequence_for<Parameters...>());
   }

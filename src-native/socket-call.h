@@ -1,13 +1,8 @@
-// What recv and send are told, the two calls that are made for every message: their numbers, in memory that
-// both sides share, because as arguments and results each would be converted by a call into Node; and whose
-// bytes they are.
+// The numbers of recv and send, the two calls that are made for every message, in memory that both sides
+// share: as arguments and results each would be converted by a call into Node.
 #pragma once
 
 #include <napi.h>
-
-#include <optional>
-
-#include "bytes.h"
 
 namespace iomux {
 
@@ -22,13 +17,6 @@ class SocketCall {
   };
 
   Words& words() { return *words_; }
-
-  // The memory of a call; where it is left out, that of the call before. To ask V8 where it is costs 25 ns.
-  // JavaScript leaves it out only while it holds that memory, and has just seen that it was not given away.
-  const Memory& memory(const std::optional<Memory>& given) {
-    if (given) memory_ = *given;
-    return memory_;
-  }
 
   // An Int32Array over the words, which live from now on. Over a SharedArrayBuffer, because its memory can
   // neither be moved away nor freed while the array is held.
@@ -53,7 +41,6 @@ class SocketCall {
   }
 
   Words* words_ = nullptr;
-  Memory memory_;
   Napi::ObjectReference array_;
 };
 

@@ -189,14 +189,13 @@ inline ssize_t Transmit(int fd, Bytes part, int flags) {
 #endif
 }
 
-// socketRecv(memory?), socketSend(memory?): the calls that are made for every message find their numbers in
-// socketCall and leave the result there, bytes or -errno. Without memory: that of the call before.
+// socketRecv(memory), socketSend(memory): the calls that are made for every message find their numbers in
+// socketCall and leave the result there, bytes or -errno.
 template <ssize_t (*Call)(int fd, Bytes part, int flags)>
-void Exchange(Environment& environment, std::optional<Memory> given) {
-  SocketCall& call = environment.socket_call();
-  SocketCall::Words& words = call.words();
+void Exchange(Environment& environment, Memory memory) {
+  SocketCall::Words& words = environment.socket_call().words();
   Bytes part;
-  words.result = call.memory(given).Slice(words.offset, words.length, &part)
+  words.result = memory.Slice(words.offset, words.length, &part)
                      ? Retry([&] { return Call(words.fd, part, words.flags); })
                      : -EINVAL;
 }

@@ -38,9 +38,8 @@ export interface Binding extends Partial<EpollBinding>, Partial<KqueueBinding> {
   socketShutdown(fd: number, how: number): number;
   /** fd, offset, length and flags of the two below, and their result. */
   readonly socketCall: Int32Array;
-  /** Without memory: that of the last of both that had any. It must be alive, and not given away. */
-  socketRecv(memory?: ArrayBuffer): void;
-  socketSend(memory?: ArrayBuffer): void;
+  socketRecv(memory: ArrayBuffer): void;
+  socketSend(memory: ArrayBuffer): void;
 
   // options.cc
   optionSet(fd: number, level: number, name: number, value: number): number;

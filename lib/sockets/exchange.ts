@@ -1,6 +1,6 @@
 /** Bytes to and from the peer: recv(2) and send(2), the calls that are made most. */
 import { checkInt } from '../arguments.js';
-import { checkBuffer, checkSlice, mayBeKept } from '../buffers.js';
+import { checkBuffer, checkSlice } from '../buffers.js';
 import { EAGAIN, invalidType, SystemError, type SystemErrorDetails } from '../native/errors.js';
 import { native } from '../native/load.js';
 
@@ -11,9 +11,6 @@ const { socketRecv, socketSend } = native;
 // [fd, offset, length, flags, result]: where socketRecv and socketSend find their numbers, and leave their result. That is
 // cheaper than to convert each, 80 ns a message. Nothing can come between the stores and the call.
 const words = native.socketCall;
-// The memory that came with the last call, which the addon takes where it is given none: whoever uses one buffer all the time
-// saves it asking V8 where that is, 45 ns a message. `checkBuffer` has just seen that it was not given away.
-let known: ArrayBuffer | null = null;
 
 /** recv(2) into a part of `buffer`, to its end where `length` is left out. */
 export function receive(
@@ -23,9 +20,7 @@ export function receive(
   length: number | undefined,
   flags: number,
 ): number {
-  const memory = stage(fd, buffer, offset, length, flags, false);
-  if (memory === known) socketRecv();
-  else socketRecv(introduce(memory));
+  socketRecv(stage(fd, buffer, offset, length, flags, false));
   return outcome('recv', fd);
 }
 
@@ -38,9 +33,7 @@ export function transmit(
   flags: number,
   mayBeEmpty: boolean,
 ): number {
-  const memory = stage(fd, buffer, offset, length, flags, mayBeEmpty);
-  if (memory === known) socketSend();
-  else socketSend(introduce(memory));
+  socketSend(stage(fd, buffer, offset, length, flags, mayBeEmpty));
   return outcome('send', fd);
 }
 
@@ -94,12 +87,6 @@ function stage(
   words[1] = start + offset;
   words[2] = size;
   words[3] = flags;
-  return memory;
-}
-
-/** Memory that the addon is told of, and knows from then on. */
-function introduce(memory: ArrayBuffer): ArrayBuffer {
-  known = mayBeKept(memory) ? memory : null;
   return memory;
 }
 
