@@ -10,7 +10,7 @@ export type HostedEnd = (error?: unknown) => void;
 
 /**
  * Milliseconds that the host sleeps at least. Arming it and being woken takes several microseconds; in a crowd of timers, all
- * that come due meanwhile are run by one wake. Of a single one it makes none later that is not due sooner than this.
+ * that come due meanwhile are run by one wake. A lone timer is late by it only where it is due in less.
  */
 const SHORTEST_SLEEP = 0.1;
 

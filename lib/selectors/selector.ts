@@ -346,7 +346,7 @@ export abstract class Selector<T = unknown> implements Disposable {
   #findOpen(fileobj: FileLike): Registration<T> {
     const { fileobj: file, fd } = this.#find(fileobj);
     const carried = this.#carries(file, fd);
-    // Asking may have unregistered it, or changed it.
+    // Asking may have unregistered it, changed it, or registered it anew.
     const registration = this.#registry.get(fd);
     if (registration?.fileobj !== file) throw notRegistered(fileobj);
     if (carried) return registration;
