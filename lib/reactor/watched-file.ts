@@ -62,7 +62,7 @@ export class WatchedFile {
   }
 
   get empty(): boolean {
-    return this.watchers.length === 0;
+    return this.#waiting === NONE;
   }
 
   /** Whether another could share its registration. */

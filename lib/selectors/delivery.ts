@@ -4,7 +4,7 @@ import { native } from '../native/load.js';
 import type { BackendSet } from './backend-set.js';
 import { isOneshot, type TriggerMode } from './capabilities.js';
 import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, FAILURES } from './events.js';
-import type { Registration, Registry, SelectorKey } from './registry.js';
+import { Registration, type Registry, type SelectorKey } from './registry.js';
 
 const { waitSetResume, waitSetWait } = native;
 
@@ -184,7 +184,7 @@ export class Delivery<T> {
         if (events === 0) continue;
         if (registration.oneshot) {
           if (registration.fired) continue;
-          registration.fire();
+          Registration.fire(registration);
         }
         if ((events & EVENT_INVALID) !== 0) this.drop(registration);
         delivered++;

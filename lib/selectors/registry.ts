@@ -61,22 +61,24 @@ export class Registration<T> implements SelectorKey<T> {
     return (this.#state & FIRED) !== 0;
   }
 
-  fire(): void {
-    this.#state |= FIRED;
-  }
+  // What changes a registration is no method: whoever has the key must not find it there.
 
-  /** The same registration with other data: the kernel is told nothing. */
-  withData(data: T): Registration<T> {
-    const { fileobj, fd, events, mode } = this;
-    const changed = new Registration({ fileobj, fd, events, mode, data }, this.#generation, this.exclusive);
-    changed.#state = this.#state;
-    return changed;
+  static fire(registration: Registration<unknown>): void {
+    registration.#state |= FIRED;
   }
 
   /** The kernel reports it again, under this generation. */
-  arm(generation: number): void {
-    this.#generation = generation;
-    this.#state &= ~FIRED;
+  static arm(registration: Registration<unknown>, generation: number): void {
+    registration.#generation = generation;
+    registration.#state &= ~FIRED;
+  }
+
+  /** The same registration with other data: the kernel is told nothing. */
+  static withData<T>(registration: Registration<T>, data: T): Registration<T> {
+    const { fileobj, fd, events, mode, generation, exclusive } = registration;
+    const changed = new Registration({ fileobj, fd, events, mode, data }, generation, exclusive);
+    changed.#state = registration.#state;
+    return changed;
   }
 }
 

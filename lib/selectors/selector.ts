@@ -126,7 +126,7 @@ export abstract class Selector<T = unknown> implements Disposable {
     if (same && Object.is(data, current.data)) return current;
     let changed: Registration<T>;
     if (same) {
-      changed = current.withData(data as T);
+      changed = Registration.withData(current, data as T);
     } else {
       const key = { fileobj: file, fd, events, mode, data: data as T };
       changed = new Registration(key, this.#delivery.generationFor(current, mode), exclusive);
@@ -148,7 +148,7 @@ export abstract class Selector<T = unknown> implements Disposable {
     if (mode === 'level') return;
     const generation = this.#delivery.generationFor(registration, mode);
     this.#set.change(new Registration(registration, generation, exclusive), registration);
-    registration.arm(generation);
+    Registration.arm(registration, generation);
   }
 
   /**

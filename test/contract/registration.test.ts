@@ -63,6 +63,24 @@ for (const backend of selectorBackends()) {
       ]);
     });
 
+    it('makes keys that show what was registered, and can do nothing', () => {
+      using selector = createSelector(backend);
+      const [near] = socketPair();
+      const key = selector.register(near, EVENT_READ, 'data');
+      expect(Object.keys(key)).toEqual(['fileobj', 'fd', 'events', 'mode', 'data']);
+      expect({ ...key }).toStrictEqual({
+        fileobj: near,
+        fd: near.fileno(),
+        events: 1,
+        mode: 'level',
+        data: 'data',
+      });
+      const { constructor: _, ...inherited } = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(key));
+      for (const [name, { value, set }] of Object.entries(inherited)) {
+        expect([name, typeof value, typeof set]).toEqual([name, 'undefined', 'undefined']);
+      }
+    });
+
     it('keeps the number in the key when the object is closed', () => {
       using selector = createSelector(backend);
       const [near] = Socket.pair();
