@@ -81,7 +81,7 @@ function stage(
     (size | 0) !== size ||
     (flags | 0) !== flags
   ) {
-    size = examine(buffer, offset, size, flags, mayBeEmpty);
+    size = examine(buffer, offset, length, flags, mayBeEmpty);
   }
   words[0] = fd;
   words[1] = start + offset;
@@ -90,17 +90,22 @@ function stage(
   return memory;
 }
 
-/** Says what is wrong with one of the numbers; a datagram may be empty, and more than one call can take is cut off. */
+/** How much is asked for where that is seldom seen: an empty datagram, more than one call can take. Says what else is wrong. */
 function examine(
   buffer: Uint8Array,
   offset: number,
-  size: number,
+  length: number | undefined,
   flags: number,
   mayBeEmpty: boolean,
 ): number {
-  if (typeof offset !== 'number') throw invalidType('offset', 'a number', offset);
-  const length = size === buffer.length - offset ? Math.min(size, 0x7fff_ffff) : size;
-  if (!mayBeEmpty || length !== 0 || offset !== 0) checkSlice(buffer, offset, length);
+  const size = length ?? rest(buffer, offset);
+  if (!mayBeEmpty || size !== 0 || offset !== 0) checkSlice(buffer, offset, size);
   checkInt(flags, 'flags');
-  return length;
+  return size;
+}
+
+/** What a buffer has from `offset` on, and one call can take. */
+function rest(buffer: Uint8Array, offset: number): number {
+  if (typeof offset !== 'number') throw invalidType('offset', 'a number', offset);
+  return Math.min(buffer.length - offset, 0x7fff_ffff);
 }
