@@ -7,7 +7,7 @@
  * or could not be measured takes two further passes, always both, and the median of the rounds of all three decides. A
  * pass in which something failed decides nothing. With `--from`, the results in a file are judged as they are. Exit code
  * 1: a target was missed, or could not be measured, as where its rival is not installed, or something failed; a table
- * on standard output says which, and standard error what failed.
+ * on standard output says which, and standard error what failed. Where none was, the table has them all.
  */
 import { pinningLine, twoCores } from './support/machine.mjs';
 import { allRoundsOf, failuresOf, measureCells } from './support/measuring.mjs';
@@ -34,10 +34,12 @@ if (promised.length === 0) refuse(`nothing is promised of ${chosen.join(', ')}`,
 const { cores, groups, failures } = values.from === undefined ? await measure() : read(values.from);
 for (const failure of failures) console.error(`failed: ${failure}`);
 if (cores === null) console.error(pinningLine(cores));
-const short = promised.map((target) => judge(target, groups)).filter(({ word }) => word !== 'met');
-if (short.length === 0) console.log(`all ${promised.length} targets hold`);
-else
-  console.log(`${short.length} of ${promised.length} targets fall short:\n\n${targetTable(short, groups)}`);
+const verdicts = promised.map((target) => judge(target, groups));
+const short = verdicts.filter(({ word }) => word !== 'met');
+const all = promised.length;
+const summary =
+  short.length === 0 ? `${all} of ${all} targets hold` : `${short.length} of ${all} targets fall short`;
+console.log(`${summary}:\n\n${targetTable(short.length === 0 ? verdicts : short, groups)}`);
 if (short.length > 0 || failures.length > 0) process.exitCode = 1;
 
 /** @type {(file: string) => Checked} */

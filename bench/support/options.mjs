@@ -12,7 +12,12 @@ import { cells } from '../cells/index.mjs';
  */
 export function commandLine(usage, options) {
   try {
-    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    const help = { type: /** @type {const} */ ('boolean'), short: 'h' };
+    const { values, positionals } = parseArgs({ options: { ...options, help }, allowPositionals: true });
+    if ('help' in values && values.help) {
+      console.log(instructions(usage));
+      process.exit();
+    }
     const unknown = positionals.find((name) => !Object.hasOwn(cells, name));
     if (unknown !== undefined) throw new TypeError(`there is no cell '${unknown}'`);
     const chosen = Object.keys(cells).filter(
@@ -20,7 +25,9 @@ export function commandLine(usage, options) {
     );
     return { values, chosen };
   } catch (error) {
-    return refuse(/** @type {Error} */ (error).message, usage);
+    // Node.js goes on with how to have words that look like options, of which there are none here.
+    const [reason = ''] = /** @type {Error} */ (error).message.split('. ', 1);
+    return refuse(reason, usage);
   }
 }
 
@@ -30,7 +37,12 @@ export function commandLine(usage, options) {
  * @returns {never}
  */
 export function refuse(reason, usage) {
-  const list = Object.entries(cells).map(([name, question]) => `  ${name.padEnd(14)}${question}`);
-  console.error(`${reason}\n\nusage: ${usage}\n\ncells, all unless told:\n${list.join('\n')}`);
+  console.error(`${reason}\n\n${instructions(usage)}`);
   return process.exit(1);
+}
+
+/** @param {string} usage */
+function instructions(usage) {
+  const list = Object.entries(cells).map(([name, question]) => `  ${name.padEnd(14)}${question}`);
+  return `usage: ${usage}\n\ncells, all unless told:\n${list.join('\n')}`;
 }

@@ -5,7 +5,7 @@ import { groupTable } from './group-table.mjs';
 import { machineLine, pinningLine } from './machine.mjs';
 import { originLine } from './origin.mjs';
 import { targetTable } from './target-table.mjs';
-import { judge } from './verdicts.mjs';
+import { cellOfTarget, judge } from './verdicts.mjs';
 
 /** @typedef {import('./results.mjs').Results} Results */
 /** @typedef {{ name: string, title: string, alt: string, svg: string, cell: string }} Drawing */
@@ -28,7 +28,8 @@ hold there.`;
  */
 export function reportOf(results, drawings) {
   const { machine, cores, versions = {}, groups } = results;
-  const verdicts = targets.map((target) => judge(target, groups));
+  const promised = targets.filter((target) => results.cells.includes(cellOfTarget(target)));
+  const verdicts = promised.map((target) => judge(target, groups));
   const sections = results.cells.map((name) => sectionOf(name, results, drawings));
   return `${[
     '# Results',
@@ -38,9 +39,7 @@ export function reportOf(results, drawings) {
     versionsLine(versions),
     ...provisos(results),
     METHOD,
-    '## Targets',
-    targetTable(verdicts, groups),
-    TARGETS_NOTE,
+    ...(verdicts.length === 0 ? [] : ['## Targets', targetTable(verdicts, groups), TARGETS_NOTE]),
     ...sections.flat(),
   ].join('\n\n')}\n`;
 }
