@@ -106,6 +106,9 @@ describe('a run', () => {
     // A rival that is not installed is no failure, and its name cannot break the table.
     expect(stdout).toMatch(/^\| a \\\| third +\| +not installed: apt install third \|/m);
     expect(stdout).toContain('Only some cells were measured in this run, not echo,');
+    const promised = Object.keys(rowsBelow(stdout, '## Targets'));
+    expect(promised.length).toBeGreaterThan(2);
+    expect(promised.filter((target) => !target.startsWith('timers, '))).toEqual([]);
     expect(stderr).toContain('== timers, cell 1 of 1');
     expect(stderr).toMatch(/^== timers took \d+ s$/m);
   });
@@ -283,6 +286,15 @@ describe('a run', () => {
       writeFileSync(file, JSON.stringify({ ...found, cores }));
       await runBenchmark('report.mjs', [out], copy);
       expect(readFileSync(`${out}/RESULTS.md`, 'utf8')).toContain(said);
+    }
+  });
+
+  it('says what there is where it is asked for help', async () => {
+    for (const option of ['--help', '-h']) {
+      const { code, stdout, stderr } = await runBenchmark('run.mjs', [option]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toMatch(/^usage: npm run bench/);
+      expect(stdout).toMatch(/^ {2}timers +What/m);
     }
   });
 
