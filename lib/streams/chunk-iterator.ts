@@ -2,6 +2,13 @@
 import type { Sink, StreamReader } from './reader.js';
 
 type Step = IteratorResult<Buffer, undefined>;
+type Resolve = (step: Step | Promise<Step>) => void;
+
+// What settles the promise that was just made. One function for all promises: one of its own for each is garbage.
+let resolveMade: Resolve | null = null;
+const takeResolve = (resolve: Resolve) => {
+  resolveMade = resolve;
+};
 
 /**
  * Its steps are native promises, which `await` takes as they are. The future of a read it has to ask for its `then`, which
@@ -10,7 +17,7 @@ type Step = IteratorResult<Buffer, undefined>;
 export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer | null> {
   readonly #reader: StreamReader;
   // Of the step that waits. Its reject is not kept, which is a function for each connection: a rejected promise does as well.
-  #resolve: ((step: Step | Promise<Step>) => void) | null = null;
+  #resolve: Resolve | null = null;
 
   constructor(reader: StreamReader) {
     this.#reader = reader;
@@ -19,15 +26,19 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
   next(): Promise<Step> {
     // One waits: the reader says to another what it says to everybody.
     if (this.#resolve !== null) return new ChunkIterator(this.#reader).next();
-    return new Promise((resolve) => {
+    try {
       this.#reader.promises.begin();
-      this.#resolve = resolve;
-      try {
-        this.#reader.readTo(this);
-      } catch (error) {
-        this.setException(error);
-      }
-    });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const step = new Promise<Step>(takeResolve);
+    this.#resolve = resolveMade;
+    try {
+      this.#reader.readTo(this);
+    } catch (error) {
+      this.setException(error);
+    }
+    return step;
   }
 
   /** Whoever leaves the loop may read on. */

@@ -1,15 +1,9 @@
 /** Bytes in the order in which they came, in the chunks in which they came: joined only where somebody wants them so. */
 
-import { copyOf, SLAB_SIZE } from './slab.js';
+import { copyOf, SLAB_SIZE, SMALL_PIECE } from './copies.js';
 
 /** A chunk that is smaller takes in what comes after it, so that bytes which come one by one do not cost an object each. */
 const SMALL_CHUNK = 1024;
-/**
- * A view of a chunk keeps all of its memory alive. Pieces below this are copied instead, unless the chunk stands in a slab,
- * which is small and kept by many. A larger piece is a view: of a receive, which brings 64 KiB at most, it keeps up to
- * sixteen times its own size; of what came in larger chunks, or was put back, as much as that has.
- */
-const SMALL_PIECE = SLAB_SIZE / 4;
 
 export class Chunks {
   readonly #chunks: Buffer[] = [];
@@ -32,16 +26,19 @@ export class Chunks {
     return this.#length;
   }
 
-  /** Adds a copy: the memory is somebody else's, and about to be used again. */
-  append(bytes: Uint8Array): void {
-    const chunks = this.#chunks;
-    const last = chunks.at(-1);
+  /** Copies a few bytes to the end of a chunk that is small. @returns whether there is one. */
+  join(bytes: Uint8Array): boolean {
+    const last = this.#chunks.at(-1);
+    if (last === undefined || last.length + bytes.length > SMALL_CHUNK) return false;
+    this.#chunks[this.#chunks.length - 1] = Buffer.concat([last, bytes]);
     this.#length += bytes.length;
-    if (last !== undefined && last.length + bytes.length <= SMALL_CHUNK) {
-      chunks[chunks.length - 1] = Buffer.concat([last, bytes]);
-    } else {
-      chunks.push(copyOf(bytes));
-    }
+    return true;
+  }
+
+  /** Adds a chunk, whose memory is nobody else's. */
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
   }
 
   /** Puts bytes back that were taken. */
@@ -60,7 +57,9 @@ export class Chunks {
   take(length: number): Buffer {
     const first = this.#chunks[0];
     const bytes = this.cut(length);
-    // One that is a whole chunk has memory of its own. To ask for that costs more than all the rest, so it comes last.
+    // A view of a chunk keeps all of its memory alive. A small piece is copied instead, unless the chunk stands in a slab,
+    // which is small and kept by many. A larger one keeps up to sixteen times its own size, of a receive; of what came in
+    // larger chunks, or was put back, as much as that has. To ask for the memory costs more than all the rest.
     if (bytes === first) return bytes;
     if (bytes.length >= SMALL_PIECE || bytes.buffer.byteLength <= SLAB_SIZE) return bytes;
     return copyOf(bytes);

@@ -19,11 +19,16 @@ import { type Address, decode, encode } from '../sockets/address.js';
 import type { Socket } from '../sockets/socket.js';
 import type { DatagramProtocol } from './datagram-protocol.js';
 import { DatagramSender } from './datagram-sender.js';
+import { perReactor } from './per-reactor.js';
 import { hasEnded } from './reactor-end.js';
-import { receiveBufferOf } from './receive-buffer.js';
+import { Slab } from './slab.js';
 
 export type { DatagramProtocol } from './datagram-protocol.js';
 
+/** Bytes: no datagram of UDP is longer. */
+const LONGEST = 64 * 1024;
+/** Where datagrams are received, one after the other. */
+const bufferOf = perReactor(() => new Slab(LONGEST));
 /** Datagrams received before others have their turn. */
 const DATAGRAMS_PER_TURN = 32;
 /** Bytes that wait to be sent when the protocol is to pause, and when it is to go on. */
@@ -43,7 +48,7 @@ export class DatagramTransport {
   // Whom it is connected to.
   readonly #peer: Address | null;
   readonly #release: () => void;
-  readonly #buffer: Buffer;
+  readonly #buffer: Slab;
   readonly #watcher: FileWatcher;
   readonly #sender: DatagramSender;
   #state: 'new' | 'open' | 'closing' | 'losing' | 'lost' = 'new';
@@ -64,7 +69,7 @@ export class DatagramTransport {
     this.#protocol = protocol;
     this.#peer = peer;
     this.#release = release;
-    this.#buffer = receiveBufferOf(reactor).memory;
+    this.#buffer = bufferOf(reactor);
     this.#watcher = reactor.watchers.watch(socket, EVENT_READ, this.#serve, undefined, {
       onLost: this.#onLost,
     });
@@ -178,8 +183,8 @@ export class DatagramTransport {
     for (let count = 0; count < DATAGRAMS_PER_TURN && this.#state === 'open'; count++) {
       let received: { length: number; address: Address | null } | null;
       try {
-        received = this.socket.recvFrom(this.#buffer, RECEIVE_FLAGS);
-        if (received !== null && received.length > this.#buffer.length) throw tooLong(received.length);
+        received = this.socket.recvFrom(this.#buffer.bytes, RECEIVE_FLAGS);
+        if (received !== null && received.length > LONGEST) throw tooLong(received.length);
       } catch (error) {
         this.#tellFailure(error);
         return;
@@ -187,7 +192,7 @@ export class DatagramTransport {
       if (received === null) return;
       const { length, address } = received;
       try {
-        this.#protocol.datagramReceived?.(this.#buffer.subarray(0, length), address);
+        this.#protocol.datagramReceived?.(this.#buffer.view(length), address);
       } catch (error) {
         this.#report(error, 'datagramReceived');
       }

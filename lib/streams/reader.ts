@@ -8,7 +8,6 @@ import { ChunkIterator } from './chunk-iterator.js';
 import { Chunks } from './chunks.js';
 import { IncompleteReadError, LimitOverrunError } from './errors.js';
 import { LINE_ENDS, type Match, Search, type Separator, Separators } from './separators.js';
-import { copyOf } from './slab.js';
 import type { Transport } from './transport.js';
 
 /** Bytes up to a separator, where nobody says otherwise. */
@@ -68,7 +67,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Whether the stream has ended in order, and all of it was read. */
   get atEnd(): boolean {
-    return this.#end?.error === null && this.#length === 0;
+    return this.#end?.error === null && this.#buffered() === 0;
   }
 
   /**
@@ -83,7 +82,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     checkMax(max);
     const attempt =
       max === undefined ? StreamReader.#readAll : (reader: StreamReader) => reader.#takeUpTo(max);
-    return this.#read(attempt, this.#giveBack);
+    return this.#read(attempt, this.#returner());
   }
 
   /**
@@ -96,9 +95,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readExactly(length: number): Future<Buffer> {
     checkInteger(length, 'length', 0, constants.MAX_LENGTH);
     return this.#read(() => {
-      if (this.#length >= length) return this.#take(length);
+      if (this.#buffered() >= length) return this.#take(length);
       return this.#end === null ? WAIT : this.#incomplete(length);
-    }, this.#giveBack);
+    }, this.#returner());
   }
 
   /**
@@ -112,10 +111,10 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readUntil(separator: Separator | readonly Separator[]): Future<Buffer> {
     const search = new Search(new Separators(separator), this.#limit);
     return this.#read(() => {
-      const match = search.find(this.#buffer);
+      const match = search.find(this.#arrived());
       if (match !== null) return this.#take(match.end);
       return this.#end === null ? WAIT : this.#incomplete(Number.POSITIVE_INFINITY);
-    }, this.#giveBack);
+    }, this.#returner());
   }
 
   /**
@@ -130,13 +129,13 @@ export class StreamReader implements AsyncIterable<Buffer> {
     let bytes: Buffer = NOTHING;
     return this.#read<string | null>(
       () => {
-        const match = search.find(this.#buffer) ?? this.#lastLine();
+        const match = search.find(this.#arrived()) ?? this.#lastLine();
         if (match === null) return this.#end === null ? WAIT : this.#atLast(null);
-        bytes = this.#buffer.cut(match.end);
+        bytes = this.#arrived().cut(match.end);
         this.#resumeBelow();
         return bytes.toString('utf8', 0, match.start);
       },
-      () => this.#giveBack(bytes),
+      () => this.#returner()(bytes),
     );
   }
 
@@ -150,8 +149,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return this.#read(() => {
       if (this.#end === null) return WAIT;
       if (!this.#end.whole) return this.#incomplete(Number.POSITIVE_INFINITY);
-      return this.#take(this.#length);
-    }, this.#giveBack);
+      return this.#take(this.#buffered());
+    }, this.#returner());
   }
 
   /**
@@ -162,8 +161,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   peek(max?: number): Buffer {
     checkMax(max);
-    const { length } = this.#buffer;
-    return this.#buffer.copy(max === undefined || max > length ? length : max);
+    const { length } = this.#arrived();
+    return this.#arrived().copy(max === undefined || max > length ? length : max);
   }
 
   /** The lines up to the end. Whoever leaves the loop may read on. @throws as {@link StreamReader.readLine}. */
@@ -186,17 +185,18 @@ export class StreamReader implements AsyncIterable<Buffer> {
     this.#begin(sink, StreamReader.#readAll);
   }
 
-  /** @internal Bytes arrived; they are copied. */
-  feed(data: Uint8Array): void {
+  /** @internal Bytes arrived; what nobody else keeps stays where it is, else it is copied. */
+  feed(data: Buffer): void {
     const waiting = this.#waiting;
-    if (waiting !== null && this.#attempt === StreamReader.#readAll && this.#length === 0) {
+    if (waiting !== null && this.#attempt === StreamReader.#readAll && this.#buffered() === 0) {
       // Nothing stands before it: no detour through the buffer.
       this.#waiting = this.#attempt = null;
-      waiting.setResult(copyOf(data));
+      waiting.setResult(this.#transport.keep(data));
       this.waitingChanged();
       return;
     }
-    this.#buffer.append(data);
+    const chunks = this.#arrived();
+    if (!chunks.join(data)) chunks.push(this.#transport.keep(data));
     this.#tryAgain();
     this.#pauseAbove();
   }
@@ -218,7 +218,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Tries, and waits where it must. @param onReturn - gets back what nobody came to fetch. */
   #read<T>(attempt: Attempt<T>, onReturn: (value: T) => void): Future<T> {
-    const future = new Future<T>(this.#transport.reactor.futures, this.#stopWaiting, onReturn);
+    const future = new Future<T>(this.#transport.reactor.futures, this.#stopper(), onReturn);
     this.#begin(future, attempt);
     return future;
   }
@@ -250,7 +250,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   }
 
   // These two are made once, when they are needed: most readers wait for one read after the other, or are iterated over.
-  get #stopWaiting(): () => void {
+  // Methods here, and no getters: V8 calls a private getter by way of its runtime.
+  #stopper(): () => void {
     this.#onCancel ??= () => {
       this.#waiting = this.#attempt = null;
       this.waitingChanged();
@@ -259,10 +260,10 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return this.#onCancel;
   }
 
-  get #giveBack(): (bytes: Buffer | null) => void {
+  #returner(): (bytes: Buffer | null) => void {
     this.#onReturn ??= (bytes) => {
       if (bytes === null) return;
-      this.#buffer.prepend(bytes);
+      this.#arrived().prepend(bytes);
       this.#tryAgain();
       this.#pauseAbove();
     };
@@ -270,24 +271,24 @@ export class StreamReader implements AsyncIterable<Buffer> {
   }
 
   /** What has arrived, and was not read. */
-  get #buffer(): Chunks {
+  #arrived(): Chunks {
     this.#chunks ??= new Chunks();
     return this.#chunks;
   }
 
   /** Its bytes. */
-  get #length(): number {
+  #buffered(): number {
     return this.#chunks === null ? 0 : this.#chunks.length;
   }
 
   #takeUpTo(max: number): Buffer | null | typeof WAIT {
-    const length = this.#length;
+    const length = this.#buffered();
     if (length > 0 || max === 0) return this.#take(Math.min(max, length));
     return this.#end === null ? WAIT : this.#atLast(null);
   }
 
   #take(length: number): Buffer {
-    const bytes = this.#buffer.take(length);
+    const bytes = this.#arrived().take(length);
     this.#resumeBelow();
     return bytes;
   }
@@ -300,27 +301,27 @@ export class StreamReader implements AsyncIterable<Buffer> {
   }
 
   #incomplete(expected: number): never {
-    const length = this.#length;
+    const length = this.#buffered();
     if (length === 0) this.#atLast(null);
     throw new IncompleteReadError(this.#take(length), expected, this.#end?.error ?? null);
   }
 
   /** A line that only the end of the stream ends; what a lost connection breaks off is none. */
   #lastLine(): Match | null {
-    const length = this.#length;
+    const length = this.#buffered();
     if (this.#end?.whole !== true || length === 0) return null;
     if (length > this.#limit) throw new LimitOverrunError(length, this.#limit);
     return { start: length, end: length };
   }
 
   #pauseAbove(): void {
-    if (this.#paused || this.#waiting !== null || this.#length <= 2 * this.#limit) return;
+    if (this.#paused || this.#waiting !== null || this.#buffered() <= 2 * this.#limit) return;
     this.#paused = true;
     this.#transport.pauseReading();
   }
 
   #resumeBelow(): void {
-    if (this.#length <= this.#limit) this.#resume();
+    if (this.#buffered() <= this.#limit) this.#resume();
   }
 
   #resume(): void {

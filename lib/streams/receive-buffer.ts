@@ -1,37 +1,68 @@
 /** The memory that a reactor's connections receive into, one after the other. */
-import { markAsUntransferable } from 'node:worker_threads';
-import type { Reactor } from '../reactor/reactor.js';
+import { copyOf, SLAB_SIZE, SMALL_PIECE } from './copies.js';
+import { perReactor } from './per-reactor.js';
+import { Slab } from './slab.js';
 
 /** As much as one recv takes: more is slower, because the processor's cache is left. */
-const SIZE = 64 * 1024;
+export const RECEIVE_SIZE = 64 * 1024;
+/** Room in which a piece of some size can still be received by one call, mostly. */
+const LEAST_LARGE = RECEIVE_SIZE / 2;
 
+/**
+ * What was received is overwritten by the next receive, or stays where it is, untouched, where its protocol keeps it: the
+ * next receive then goes behind it. So nothing is copied for whoever keeps all, and one who keeps nothing has the same
+ * memory again, which is in the processor's cache.
+ *
+ * There are two slabs, so that a small piece that is kept keeps little memory alive: a small one while what is kept is
+ * small, and a large one otherwise.
+ */
 export class ReceiveBuffer {
-  readonly memory: Buffer = Buffer.allocUnsafeSlow(SIZE);
-  #first: Buffer = this.memory;
+  readonly #small = new Slab(SLAB_SIZE);
+  readonly #large = new Slab(RECEIVE_SIZE);
+  // Which is received into next.
+  #slab = this.#large;
+  // What was received last, and nobody has kept; where it stands.
+  #received: Buffer | null = null;
+  #place = this.#large;
 
-  constructor() {
-    // Whoever posts a view to a worker, and moves its memory with it, would take that of all connections.
-    markAsUntransferable(this.memory.buffer);
+  /** Memory to receive into, from {@link ReceiveBuffer.start} on. */
+  get bytes(): Buffer {
+    return this.#slab.bytes;
   }
 
-  /**
-   * A view of the first bytes, good until somebody receives again. Messages often are as long as the one before, and full
-   * buffers are: there is a view of them already, and a new one is garbage worth a twentieth of all that a message costs.
-   */
-  first(length: number): Buffer {
-    if (this.#first.length !== length) this.#first = this.memory.subarray(0, length);
-    return this.#first;
+  get start(): number {
+    return this.#slab.start;
+  }
+
+  /** How much can be received at once. */
+  get room(): number {
+    return this.#slab.room;
+  }
+
+  /** What was just received: good until somebody receives again, or for ever where it is kept. */
+  received(length: number): Buffer {
+    const slab = this.#slab;
+    this.#place = slab;
+    // There may be more.
+    if (length === slab.room) this.#slab = this.#large;
+    this.#received = slab.view(length);
+    return this.#received;
+  }
+
+  /** The same bytes in memory that is the caller's own: where they stand, if they were just received, or a copy. */
+  keep(bytes: Buffer): Buffer {
+    if (bytes !== this.#received) return copyOf(bytes);
+    this.#received = null;
+    const place = this.#place;
+    const { length } = bytes;
+    const small = length < SMALL_PIECE;
+    this.#slab = small ? this.#small : this.#large;
+    if (small && place === this.#large) return copyOf(bytes);
+    const kept = place.take(length);
+    place.reserve(place === this.#large ? LEAST_LARGE : SMALL_PIECE);
+    return kept;
   }
 }
-
-const buffers = new WeakMap<Reactor, ReceiveBuffer>();
 
 /** The receive buffer of a reactor. Whoever receives hands the bytes on before he returns. */
-export function receiveBufferOf(reactor: Reactor): ReceiveBuffer {
-  let buffer = buffers.get(reactor);
-  if (buffer === undefined) {
-    buffer = new ReceiveBuffer();
-    buffers.set(reactor, buffer);
-  }
-  return buffer;
-}
+export const receiveBufferOf = perReactor(() => new ReceiveBuffer());

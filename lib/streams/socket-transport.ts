@@ -7,7 +7,7 @@ import type { Address } from '../sockets/address.js';
 import { WOULD_BLOCK } from '../sockets/exchange.js';
 import type { Socket } from '../sockets/socket.js';
 import type { Protocol } from './protocol.js';
-import { type ReceiveBuffer, receiveBufferOf } from './receive-buffer.js';
+import { RECEIVE_SIZE, type ReceiveBuffer, receiveBufferOf } from './receive-buffer.js';
 import { Transport, type TransportOwner } from './transport.js';
 import { CHUNKS_PER_CALL, WriteQueue } from './write-queue.js';
 
@@ -63,6 +63,10 @@ export class SocketTransport extends Transport implements WatcherKind {
 
   get writeBufferSize(): number {
     return this.#queue?.size ?? 0;
+  }
+
+  override keep(data: Buffer): Buffer {
+    return this.#buffer.keep(data);
   }
 
   pauseReading(): void {
@@ -188,13 +192,14 @@ export class SocketTransport extends Transport implements WatcherKind {
    */
   #receive(rest = false): boolean {
     const { protocol } = this;
-    const lent = protocol.getBuffer === undefined ? null : this.lend(this.#buffer.memory.length);
+    const own = this.#buffer;
+    const lent = protocol.getBuffer === undefined ? null : this.lend(RECEIVE_SIZE);
     // It may have ended the connection, or want to wait.
     if (lent === undefined || !(rest ? this.wantsRest : this.wantsData) || this.socket.closed) return false;
-    const buffer = lent ?? this.#buffer.memory;
+    const room = lent === null ? own.room : lent.length;
     let length: number;
     try {
-      length = this.socket.recv(buffer);
+      length = lent === null ? this.socket.recv(own.bytes, own.start) : this.socket.recv(lent);
     } catch (error) {
       this.#failed(error);
       return false;
@@ -206,13 +211,13 @@ export class SocketTransport extends Transport implements WatcherKind {
     }
     this.received += length;
     try {
-      if (lent === null) protocol.dataReceived?.(this.#buffer.first(length));
+      if (lent === null) protocol.dataReceived?.(own.received(length));
       else protocol.bufferUpdated?.(length);
     } catch (error) {
       this.fatal(error, lent === null ? 'dataReceived' : 'bufferUpdated');
       return false;
     }
-    return rest || length === buffer.length;
+    return rest || length === room;
   }
 
   #onEnd(): void {

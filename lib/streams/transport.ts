@@ -6,6 +6,7 @@ import { Future } from '../reactor/future.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Address } from '../sockets/address.js';
 import type { Socket } from '../sockets/socket.js';
+import { copyOf } from './copies.js';
 import { checkProtocol, type Protocol } from './protocol.js';
 import { hasEnded } from './reactor-end.js';
 
@@ -144,6 +145,11 @@ export abstract class Transport {
   setProtocol(protocol: Protocol): void {
     checkProtocol(protocol);
     this.protocol = protocol;
+  }
+
+  /** @internal What `dataReceived` was called with, in memory of its own. */
+  keep(data: Buffer): Buffer {
+    return copyOf(data);
   }
 
   /** Reads no more until {@link Transport.resumeReading}; the peer is held back by its own network. Again: nothing. */

@@ -263,7 +263,7 @@ it('keeps chunks that say the same as their bytes in one piece, wherever was sea
       for (const change of changes) {
         switch (change.kind) {
           case 'append':
-            chunks.append(Buffer.from(change.text));
+            chunks.join(Buffer.from(change.text)) || chunks.push(Buffer.from(change.text));
             whole += change.text;
             break;
           case 'put back':

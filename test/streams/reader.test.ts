@@ -2,7 +2,7 @@
 import { StateError } from 'iomux';
 import { IncompleteReadError, LimitOverrunError, type StreamReader } from 'iomux/streams';
 import { describe, expect, it } from 'vitest';
-import { SLAB_SIZE } from '../../lib/streams/slab.js';
+import { SLAB_SIZE } from '../../lib/streams/copies.js';
 import { collected } from '../support/garbage.js';
 import { refusal } from '../support/refusals.js';
 import { readerMaker, stateOf } from '../support/stream-ends.js';

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { Reactor } from 'iomux';
 import type { Protocol, Transport } from 'iomux/streams';
 import { describe, expect, it } from 'vitest';
+import { SLAB_SIZE, SMALL_PIECE } from '../../lib/streams/copies.js';
 import { drain, send } from '../support/pairs.js';
 import { describeReactors } from '../support/reactors.js';
 import { isReadable } from '../support/readiness.js';
@@ -293,6 +294,84 @@ describeReactors((setting, open) => {
         return Buffer.concat(chunks);
       });
       expect(echoed.equals(Buffer.concat(Array(6).fill(data)))).toBe(true);
+    });
+
+    it('leaves alone what a protocol keeps, whatever comes later, and for whom', async () => {
+      const reactor = open();
+      const kept: Buffer[] = [];
+      const keeper = connected(
+        reactor,
+        new Recorder({ dataReceived: (data, transport) => void kept.push(transport.keep(data)) }),
+      );
+      const reader = connected(reactor, new Recorder());
+      const sent: Buffer[] = [];
+      await play(reactor, setting, async () => {
+        for (const length of [
+          10,
+          1000,
+          3000,
+          9,
+          70_000,
+          5,
+          100_000,
+          20_000,
+          4096,
+          1,
+          ...Array(60).fill(700),
+        ]) {
+          const data = randomBytes(length);
+          sent.push(data);
+          await reactor.sockSendAll(keeper.far, data);
+          await reactor.sockSendAll(reader.far, randomBytes(length));
+          await Promise.all([keeper, reader].map(({ protocol }) => protocol.untilReceived(length)));
+          for (const { protocol } of [keeper, reader]) protocol.length -= length;
+        }
+      });
+      expect(Buffer.concat(kept).equals(Buffer.concat(sent))).toBe(true);
+      for (const data of kept) {
+        expect(Buffer.isBuffer(data)).toBe(true);
+        if (data.length < SMALL_PIECE) expect(data.buffer.byteLength).toBeLessThanOrEqual(SLAB_SIZE);
+      }
+    });
+
+    it('copies nothing for one who keeps all', async () => {
+      const reactor = open();
+      const places: [ArrayBufferLike, number][] = [];
+      const { far, protocol } = connected(
+        reactor,
+        new Recorder({
+          dataReceived(data, transport) {
+            const kept = transport.keep(data);
+            if (kept === data) places.push([kept.buffer, kept.byteOffset]);
+          },
+        }),
+      );
+      await play(reactor, setting, async () => {
+        for (let count = 1; count <= 5; count++) {
+          send(far, 'four');
+          await protocol.untilReceived(4 * count);
+        }
+      });
+      // All but the first, with which nothing was known of it.
+      expect(places.map(([, offset]) => offset)).toEqual([0, 4, 8, 12]);
+      expect(new Set(places.map(([memory]) => memory)).size).toBe(1);
+    });
+
+    it('is kept by one: another one who asks gets a copy, as for bytes that came from elsewhere', async () => {
+      const reactor = open();
+      const kept: Buffer[] = [];
+      const { far, protocol } = connected(
+        reactor,
+        new Recorder({
+          dataReceived(data, transport) {
+            kept.push(transport.keep(data), transport.keep(data), transport.keep(data.subarray(1)));
+          },
+        }),
+      );
+      send(far, 'abcd'.repeat(2000));
+      await play(reactor, setting, () => protocol.untilReceived(8000));
+      kept[0]?.fill('1');
+      expect(kept.map((data) => data.toString('utf8', 0, 4))).toEqual(['1111', 'abcd', 'bcda']);
     });
 
     it('brings a large stream over byte for byte', async () => {
