@@ -47,43 +47,46 @@ function serve(socket) {
    *
    * @type {Buffer | undefined}
    */
-  let remainder;
+  let owed;
   reactor.watch(socket, EVENT_READ, (_events, watcher) => {
     try {
-      if (remainder === undefined) echo(watcher);
-      else flush(watcher, remainder);
+      const rest = owed === undefined ? echo(socket) : flush(socket, owed);
+      if (rest === owed) return;
+      owed = rest;
+      // WRITE in place of READ: nothing more is read until the remainder is gone, so it never outgrows one buffer, and
+      // a peer that does not read is held back by TCP itself.
+      watcher.modify(owed === undefined ? EVENT_READ : EVENT_WRITE);
     } catch {
       // The peer reset the connection: ECONNRESET, EPIPE.
       socket.close();
     }
   });
+}
 
-  /** @param {import('../../dist/lib/index.js').Watcher} watcher */
-  function echo(watcher) {
-    const received = socket.recv(buffer);
-    if (received === WOULD_BLOCK) return;
-    if (received === 0) {
-      socket.close();
-      return;
-    }
-    const sent = socket.send(buffer, 0, received);
-    if (sent === received) return;
-    // WRITE in place of READ: nothing more is read until the remainder is gone, so it never outgrows one buffer, and
-    // a peer that does not read is held back by TCP itself.
-    remainder = Buffer.from(buffer.subarray(sent === WOULD_BLOCK ? 0 : sent, received));
-    watcher.modify(EVENT_WRITE);
+/**
+ * @param {Socket} socket
+ * @returns {Buffer | undefined} what could not be sent.
+ */
+function echo(socket) {
+  const received = socket.recv(buffer);
+  if (received === WOULD_BLOCK) return undefined;
+  if (received === 0) {
+    socket.close();
+    return undefined;
   }
+  const sent = socket.send(buffer, 0, received);
+  if (sent === received) return undefined;
+  return Buffer.from(buffer.subarray(sent === WOULD_BLOCK ? 0 : sent, received));
+}
 
-  /**
-   * @param {import('../../dist/lib/index.js').Watcher} watcher
-   * @param {Buffer} owed
-   */
-  function flush(watcher, owed) {
-    const sent = socket.send(owed);
-    if (sent === WOULD_BLOCK) return;
-    remainder = sent === owed.length ? undefined : owed.subarray(sent);
-    if (remainder === undefined) watcher.modify(EVENT_READ);
-  }
+/**
+ * @param {Socket} socket
+ * @param {Buffer} owed
+ */
+function flush(socket, owed) {
+  const sent = socket.send(owed);
+  if (sent === WOULD_BLOCK) return owed;
+  return sent === owed.length ? undefined : owed.subarray(sent);
 }
 
 reactor.watch(listener, EVENT_READ, acceptConnections);

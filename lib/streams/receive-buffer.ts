@@ -21,8 +21,7 @@ export class ReceiveBuffer {
   readonly #large = new Slab(RECEIVE_SIZE);
   // Which is received into next.
   #slab = this.#large;
-  // What was received last, and nobody has kept; where it stands.
-  #received: Buffer | null = null;
+  // Where stands what was received last.
   #place = this.#large;
 
   /** Memory to receive into, from {@link ReceiveBuffer.start} on. */
@@ -45,15 +44,13 @@ export class ReceiveBuffer {
     this.#place = slab;
     // There may be more.
     if (length === slab.room) this.#slab = this.#large;
-    this.#received = slab.view(length);
-    return this.#received;
+    return slab.view(length);
   }
 
   /** The same bytes in memory that is the caller's own: where they stand, if they were just received, or a copy. */
   keep(bytes: Buffer): Buffer {
-    if (bytes !== this.#received) return copyOf(bytes);
-    this.#received = null;
     const place = this.#place;
+    if (!place.shows(bytes)) return copyOf(bytes);
     const { length } = bytes;
     const small = length < SMALL_PIECE;
     this.#slab = small ? this.#small : this.#large;

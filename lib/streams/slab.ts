@@ -52,6 +52,11 @@ export class Slab {
     return this.#view;
   }
 
+  /** Whether these are the view that was made last, and nobody has taken them. */
+  shows(bytes: Buffer): boolean {
+    return bytes === this.#view;
+  }
+
   /** Gives the next bytes away: they are the caller's own. */
   take(length: number): Buffer {
     const taken = this.view(length);

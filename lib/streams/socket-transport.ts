@@ -192,32 +192,51 @@ export class SocketTransport extends Transport implements WatcherKind {
    */
   #receive(rest = false): boolean {
     const { protocol } = this;
-    const own = this.#buffer;
-    const lent = protocol.getBuffer === undefined ? null : this.lend(RECEIVE_SIZE);
-    // It may have ended the connection, or want to wait.
-    if (lent === undefined || !(rest ? this.wantsRest : this.wantsData) || this.socket.closed) return false;
-    const room = lent === null ? own.room : lent.length;
-    let length: number;
+    if (protocol.getBuffer !== undefined) return this.#receiveLent(rest);
+    const buffer = this.#buffer;
+    const { room } = buffer;
+    const length = this.#recv(buffer.bytes, buffer.start);
+    if (length === 0) return false;
     try {
-      length = lent === null ? this.socket.recv(own.bytes, own.start) : this.socket.recv(lent);
+      protocol.dataReceived?.(buffer.received(length));
     } catch (error) {
-      this.#failed(error);
-      return false;
-    }
-    if (length === WOULD_BLOCK) return false;
-    if (length === 0) {
-      this.#onEnd();
-      return false;
-    }
-    this.received += length;
-    try {
-      if (lent === null) protocol.dataReceived?.(own.received(length));
-      else protocol.bufferUpdated?.(length);
-    } catch (error) {
-      this.fatal(error, lent === null ? 'dataReceived' : 'bufferUpdated');
+      this.fatal(error, 'dataReceived');
       return false;
     }
     return rest || length === room;
+  }
+
+  /** The same into memory of the protocol's. */
+  #receiveLent(rest: boolean): boolean {
+    const { protocol } = this;
+    const lent = this.lend(RECEIVE_SIZE);
+    // It may have ended the connection, or want to wait.
+    if (lent === undefined || !(rest ? this.wantsRest : this.wantsData)) return false;
+    const length = this.#recv(lent, 0);
+    if (length === 0) return false;
+    try {
+      protocol.bufferUpdated?.(length);
+    } catch (error) {
+      this.fatal(error, 'bufferUpdated');
+      return false;
+    }
+    return rest || length === lent.length;
+  }
+
+  /** @returns bytes; 0: nothing has come, or nothing will come any more. */
+  #recv(buffer: Uint8Array, start: number): number {
+    if (this.socket.closed) return 0;
+    let length: number;
+    try {
+      length = this.socket.recv(buffer, start);
+    } catch (error) {
+      this.#failed(error);
+      return 0;
+    }
+    if (length === WOULD_BLOCK) return 0;
+    if (length === 0) this.#onEnd();
+    else this.received += length;
+    return length;
   }
 
   #onEnd(): void {
