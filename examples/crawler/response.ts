@@ -3,6 +3,8 @@ import { HTTPParser } from 'http-parser-js';
 
 /** Bytes of a body: what is larger is not worth the memory. */
 const LARGEST = 16 << 20;
+/** The parser counts all of what it was given when a message ended among the headers, of which it takes 80 KiB at most. */
+const AT_ONCE = 16 << 10;
 
 export class ResponseParser {
   status = 0;
@@ -36,9 +38,16 @@ export class ResponseParser {
 
   /** @param chunk - what was received; `null` at the end of the stream. @throws Error: it is no response, or too large. */
   push(chunk: Buffer | null): void {
-    const result = chunk === null ? this.#parser.finish() : this.#parser.execute(chunk);
-    if (chunk === null && !this.complete) throw new Error('the connection ended in the middle of the page');
-    if (result instanceof Error) throw result;
+    if (chunk === null) {
+      const result = this.#parser.finish();
+      if (!this.complete) throw new Error('the connection ended in the middle of the page');
+      if (result instanceof Error) throw result;
+      return;
+    }
+    for (let start = 0; start < chunk.length; start += AT_ONCE) {
+      const result = this.#parser.execute(chunk.subarray(start, start + AT_ONCE));
+      if (result instanceof Error) throw result;
+    }
     if (this.#length > LARGEST) throw new Error(`the page is larger than ${LARGEST} bytes`);
   }
 }

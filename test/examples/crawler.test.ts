@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { ResponseParser } from '../../examples/crawler/response.js';
 import { runProgram } from '../support/programs.js';
 import { TemporaryFolder } from '../support/temporary.js';
 
@@ -82,6 +83,16 @@ function tally(counts: Record<string, number>): string {
 }
 
 describe('the crawler example', () => {
+  it('takes a page that comes in one piece, however large', () => {
+    const body = Buffer.alloc(200_000, 'body');
+    const parser = new ResponseParser();
+    parser.push(
+      Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`), body]),
+    );
+    expect(parser.complete).toBe(true);
+    expect(parser.body.equals(body)).toBe(true);
+  });
+
   it('visits each page once however often it is linked to, so many at a time, and saves them byte by byte', async () => {
     using folder = new TemporaryFolder();
     const paths = Array.from({ length: 30 }, (_, n) => `/page/${n}`);
