@@ -46,8 +46,7 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   before = accepted;
   accepted = oldest;
   accepted.buffer = buffer;
-  // A store of young memory into an old object is noted down for the collector.
-  if (memory !== accepted.memory) accepted.memory = memory;
+  accepted.memory = memory;
   accepted.start = start;
   return accepted;
 }

@@ -63,7 +63,7 @@ export async function measureServers(loads, cores) {
  */
 function started(noLoad, { ours, command, missing = noLoad }, core) {
   const running = missing === undefined ? startServer(command, core) : undefined;
-  // Said when it takes its turn.
+  // Its turn awaits it, and puts a failure into its row: until then it must not end the process as unhandled.
   running?.catch(() => {});
   return { ours, missing, running };
 }

@@ -25,7 +25,7 @@ import { Slab } from './slab.js';
 
 export type { DatagramProtocol } from './datagram-protocol.js';
 
-/** Bytes: no datagram of UDP is longer. */
+/** Bytes that are received of a datagram; one of UDP has no more. */
 const LONGEST = 64 * 1024;
 /** Where datagrams are received, one after the other. */
 const bufferOf = perReactor(() => new Slab(LONGEST));

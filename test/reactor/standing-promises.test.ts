@@ -3,6 +3,7 @@ import { EVENT_READ, type Future, Reactor, Remote, StateError } from 'iomux';
 import { expect, it, onTestFinished } from 'vitest';
 import { readableSockets } from '../support/pairs.js';
 import { refusal } from '../support/refusals.js';
+import { streaming } from '../support/stream-ends.js';
 
 /** A promise that a callback returns, and nobody waits for. */
 const later = async (): Promise<void> => {};
@@ -74,4 +75,31 @@ it('throws at the then() of a future, be it done or not', async () => {
   await null;
   expect(reactions).toEqual(Array(3).fill('StateError ERR_IN_MICROTASK'));
   expect(errors).toEqual([]);
+});
+
+it('refuses to begin where an iteration waits for a chunk, and such a step later on', async () => {
+  await null;
+  const { reactor } = open();
+  const { reader, writer } = streaming(reactor);
+  const chunks = reader[Symbol.asyncIterator]();
+  const early = chunks.next();
+  const limit = reactor.callLater(100, () => reactor.stop());
+  expect(refusal(() => reactor.runForever())).toBe('StateError ERR_IN_MICROTASK');
+  limit.cancel();
+  reader.feed(Buffer.from('arrived'));
+  expect(await early).toEqual({ value: Buffer.from('arrived'), done: false });
+
+  let late: Promise<unknown> | undefined;
+  reactor.callSoon(() => {
+    late = chunks.next();
+    late.catch(() => {});
+    reactor.stop();
+  });
+  reactor.runForever();
+  await expect(late).rejects.toMatchObject({ code: 'ERR_IN_MICROTASK' });
+  // What was refused waits for nothing: the next step is the first in line.
+  const next = chunks.next();
+  reader.feed(Buffer.from('more'));
+  expect(await next).toEqual({ value: Buffer.from('more'), done: false });
+  writer.abort();
 });

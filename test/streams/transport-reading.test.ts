@@ -12,6 +12,7 @@ import { connected, PAIRS } from '../support/transport-peers.js';
 import { LendingRecorder, Recorder } from '../support/transport-recorder.js';
 
 const MOMENT = 20;
+const ONE_RECEIVE = 65_536;
 
 describeReactors((setting, open) => {
   describe('pauseReading()', () => {
@@ -372,6 +373,27 @@ describeReactors((setting, open) => {
       await play(reactor, setting, () => protocol.untilReceived(8000));
       kept[0]?.fill('1');
       expect(kept.map((data) => data.toString('utf8', 0, 4))).toEqual(['1111', 'abcd', 'bcda']);
+    });
+
+    it('has room for much, also after another connection has kept little', async () => {
+      const reactor = open();
+      const keeper = connected(
+        reactor,
+        new Recorder({ dataReceived: (data, transport) => void transport.keep(data) }),
+      );
+      const lengths: number[] = [];
+      const reader = connected(
+        reactor,
+        new Recorder({ dataReceived: ({ length }) => void lengths.push(length) }),
+      );
+      const data = Buffer.alloc(2 * ONE_RECEIVE);
+      await play(reactor, setting, async () => {
+        send(keeper.far, 'little');
+        await keeper.protocol.untilReceived(6);
+        await reactor.sockSendAll(reader.far, data);
+        await reader.protocol.untilReceived(data.length);
+      });
+      expect(Math.max(...lengths)).toBe(ONE_RECEIVE);
     });
 
     it('brings a large stream over byte for byte', async () => {
