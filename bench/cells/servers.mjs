@@ -1,7 +1,7 @@
 /** Echo servers under the same loads: each a process of its own, taking short turns with its rivals. */
+import { echoed, missingEchoLoad } from '../support/echo-load.mjs';
 import { echoServer } from '../support/echo-servers.mjs';
-import { nativeProgram } from '../support/native.mjs';
-import { measure, startServer } from '../support/programs.mjs';
+import { startServer } from '../support/programs.mjs';
 import { inRounds } from '../support/rounds.mjs';
 
 /** @typedef {import('../support/echo-servers.mjs').ServerName} ServerName */
@@ -31,7 +31,7 @@ const SETTLE = 0.05;
  * @returns {Promise<Row[][]>} the rows of each load.
  */
 export async function measureServers(loads, cores) {
-  const { path, missing: noLoad } = nativeProgram('echo-load');
+  const noLoad = missingEchoLoad();
   const names = [...new Set(loads.flatMap((load) => load.names))];
   const servers = new Map(names.map((name) => [name, started(noLoad, echoServer(name), cores?.[0])]));
   try {
@@ -43,7 +43,7 @@ export async function measureServers(loads, cores) {
         /** @param {number} round */
         const turn = async (round) => {
           const server = /** @type {Server} */ (await running);
-          return turnOf(server, load, round === 0, [path], cores?.[1]);
+          return echoed(server, { ...load, settle: round === 0 ? load.warmUp : SETTLE }, cores?.[1]);
         };
         return { name, ours, missing, turn };
       });
@@ -66,18 +66,4 @@ function started(noLoad, { ours, command, missing = noLoad }, core) {
   // Its turn awaits it, and puts a failure into its row: until then it must not end the process as unhandled.
   running?.catch(() => {});
   return { ours, missing, running };
-}
-
-/**
- * @param {Server} server
- * @param {Load} load
- * @param {boolean} first
- * @param {readonly string[]} command - of the load.
- * @param {number | undefined} core
- */
-function turnOf(server, { connections, size, seconds, warmUp, quantiles = false }, first, command, core) {
-  const settle = first ? warmUp : SETTLE;
-  const args = ['--port', server.port, '--server-pid', server.pid, '--connections', connections];
-  args.push('--size', size, '--warmup', settle, '--seconds', seconds, ...(quantiles ? ['--quantiles'] : []));
-  return measure([...command, ...args.map(String)], core, settle + seconds);
 }

@@ -1,8 +1,8 @@
 /** What idle connections cost the busy ones. */
 import { comesToRest } from '../../support/activity.mjs';
+import { echoed, missingEchoLoad } from '../../support/echo-load.mjs';
 import { echoServer } from '../../support/echo-servers.mjs';
-import { nativeProgram } from '../../support/native.mjs';
-import { measure, startServer } from '../../support/programs.mjs';
+import { startServer } from '../../support/programs.mjs';
 import { promisedIn } from '../../support/promised.mjs';
 import { inRounds } from '../../support/rounds.mjs';
 import { asPart, partOf } from '../parts.mjs';
@@ -71,7 +71,7 @@ export async function throughputGroups(load, cores) {
 
 /** @type {(load: Load, cores: Cores) => Promise<import('../../support/results.mjs').Row[]>} */
 async function measured(load, cores) {
-  const { path, missing } = nativeProgram('echo-load');
+  const missing = missingEchoLoad();
   /** @type {Promise<Server>[]} */
   const servers = [];
   const contenders = (load.everybody ? ALL : promisedIn(AMONG_IDLE, ALL)).map(echoServer).map((rival) => {
@@ -85,7 +85,7 @@ async function measured(load, cores) {
     /** @param {number} round */
     const turn = async (round) => {
       starting ??= start();
-      return await turnOf(await starting, path, load, round, cores?.[1]);
+      return await turnOf(await starting, load, round, cores?.[1]);
     };
     return { ...rival, missing: rival.missing ?? missing, turn };
   });
@@ -99,17 +99,14 @@ async function measured(load, cores) {
 
 /**
  * @param {Server} server
- * @param {string} program - that is the load.
  * @param {Load} load
  * @param {number} round
  * @param {number | undefined} core - of the load.
  */
-async function turnOf(server, program, { active, idle, seconds, warmUp }, round, core) {
-  const settle = round === 0 ? warmUp : SETTLE;
-  const args = ['--port', server.port, '--server-pid', server.pid, '--connections', active, '--size', SIZE];
-  args.push('--warmup', settle, '--seconds', seconds);
+async function turnOf(server, { active, idle, seconds, warmUp }, round, core) {
+  const load = { connections: active, size: SIZE, settle: round === 0 ? warmUp : SETTLE, seconds };
   const busy = async () => {
-    const sample = await measure([program, ...args.map(String)], core, settle + seconds);
+    const sample = await echoed(server, load, core);
     const { messagesPerSecond = Number.NaN, cpuMicrosecondsPerMessage = Number.NaN } = sample;
     // Below 1 by far, it was not the server that all waited for, but whoever took its core.
     return { ...sample, coreShare: (messagesPerSecond * cpuMicrosecondsPerMessage) / 1e6 };
