@@ -1,15 +1,13 @@
 // socket(2) and its kin. Every function returns a count or a descriptor, or -errno.
 #include <poll.h>
 #include <sys/socket.h>
-#if defined(__linux__)
-#include <sys/syscall.h>
-#endif
 #include <unistd.h>
 
 #include "address.h"
 #include "arguments.h"
 #include "descriptor.h"
 #include "no-signal.h"
+#include "system-call.h"
 #include "timeout.h"
 
 namespace iomux {
@@ -176,14 +174,14 @@ int Shutdown(Environment&, int fd, int how) { return shutdown(fd, how) < 0 ? -er
 // point at which the thread may be cancelled: 25 ns, for nothing.
 inline ssize_t Receive(int fd, Bytes part, int flags) {
 #if defined(__linux__)
-  return syscall(SYS_recvfrom, fd, part.data, part.length, flags, nullptr, nullptr);
+  return SystemCall(SYS_recvfrom, fd, reinterpret_cast<long>(part.data), part.length, flags, 0, 0);
 #else
   return recv(fd, part.data, part.length, flags);
 #endif
 }
 inline ssize_t Transmit(int fd, Bytes part, int flags) {
 #if defined(__linux__)
-  return syscall(SYS_sendto, fd, part.data, part.length, flags | MSG_NOSIGNAL, nullptr, 0);
+  return SystemCall(SYS_sendto, fd, reinterpret_cast<long>(part.data), part.length, flags | MSG_NOSIGNAL, 0, 0);
 #else
   return send(fd, part.data, part.length, flags | MSG_NOSIGNAL);
 #endif
