@@ -7,35 +7,9 @@ import { native } from '../native/load.js';
 /** Returned by `recv`, `send` and their kin where the call would have blocked (EAGAIN). */
 export const WOULD_BLOCK = -1;
 
-const { socketRecv, socketSend } = native;
 // [fd, offset, length, flags, result]: where socketRecv and socketSend find their numbers, and leave their result. That is
 // cheaper than to convert each, 80 ns a message. Nothing can come between the stores and the call.
 const words = native.socketCall;
-
-/** recv(2) into a part of `buffer`, to its end where `length` is left out. */
-export function receive(
-  fd: number,
-  buffer: Uint8Array,
-  offset: number,
-  length: number | undefined,
-  flags: number,
-): number {
-  socketRecv(stage(fd, buffer, offset, length, flags, false));
-  return outcome('recv', fd);
-}
-
-/** send(2) of a part of `buffer`, to its end where `length` is left out. */
-export function transmit(
-  fd: number,
-  buffer: Uint8Array,
-  offset: number,
-  length: number | undefined,
-  flags: number,
-  mayBeEmpty: boolean,
-): number {
-  socketSend(stage(fd, buffer, offset, length, flags, mayBeEmpty));
-  return outcome('send', fd);
-}
 
 /** EAGAIN as a result; any other errno as what it is. */
 export function wouldBlock(
@@ -48,7 +22,7 @@ export function wouldBlock(
 }
 
 /** What the call that was just made left: bytes, or {@link WOULD_BLOCK}. */
-function outcome(syscall: string, fd: number): number {
+export function outcome(syscall: string, fd: number): number {
   const count = words[4] as number;
   return count >= 0 ? count : wouldBlock(count, syscall, fd);
 }
@@ -56,10 +30,10 @@ function outcome(syscall: string, fd: number): number {
 /**
  * Checks the arguments of a recv or send, and puts their numbers where the addon finds them. The memory goes with it.
  *
- * What is nearly always met is one condition, in place of a check for each argument: V8 then has room to put the whole of
- * a `recv` or `send` into the loop that calls it.
+ * What is nearly always met is one condition, in place of a check for each argument, and this is short: V8 then has room
+ * to put the whole of a `recv` and a `send` into the loop that calls them.
  */
-function stage(
+export function stage(
   fd: number,
   buffer: Uint8Array,
   offset: number,
@@ -73,24 +47,24 @@ function stage(
   if (
     typeof offset !== 'number' ||
     typeof size !== 'number' ||
-    typeof flags !== 'number' ||
     offset < 0 ||
     size <= 0 ||
     offset + size > all ||
     (offset | 0) !== offset ||
     (size | 0) !== size ||
-    (flags | 0) !== flags
+    flags !== 0
   ) {
     size = examine(buffer, offset, length, flags, mayBeEmpty);
   }
-  words[0] = fd;
-  words[1] = start + offset;
-  words[2] = size;
-  words[3] = flags;
+  const call = words;
+  call[0] = fd;
+  call[1] = start + offset;
+  call[2] = size;
+  call[3] = flags;
   return memory;
 }
 
-/** How much is asked for where that is seldom seen: an empty datagram, more than one call can take. Says what else is wrong. */
+/** How much is asked for where that is seldom seen: with flags, an empty datagram, more than one call can take. Says what else is wrong. */
 function examine(
   buffer: Uint8Array,
   offset: number,

@@ -27,7 +27,7 @@ import {
 import { native } from '../native/load.js';
 import { type Address, decode, detailsOf, encode, familyOf, NO_NAME, scratch } from './address.js';
 import { DatagramBatch } from './datagram-batch.js';
-import { receive, transmit, wouldBlock } from './exchange.js';
+import { outcome, stage, wouldBlock } from './exchange.js';
 import {
   cargoOf,
   checkIncoming,
@@ -52,6 +52,7 @@ import {
   TCP_NODELAY,
 } from './options.js';
 
+const { socketRecv, socketSend } = native;
 const SOMAXCONN = constant('SOMAXCONN');
 /** The flags that may stand in a type: each socket has them, so none shows them. */
 const TYPE_FLAGS = (constants['SOCK_NONBLOCK'] ?? 0) | (constants['SOCK_CLOEXEC'] ?? 0);
@@ -268,7 +269,9 @@ export class Socket implements Disposable {
    * @throws SystemError `ECONNRESET`, `ENOTCONN`, … RangeError `ERR_OUT_OF_RANGE`: no such part of the buffer.
    */
   recv(buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
-    return receive(this.#open(), buffer, offset, length, flags);
+    const fd = this.#open();
+    socketRecv(stage(fd, buffer, offset, length, flags, false));
+    return outcome('recv', fd);
   }
 
   /**
@@ -279,7 +282,9 @@ export class Socket implements Disposable {
    * @throws SystemError `EPIPE`, `ECONNRESET`: the peer is gone; `EMSGSIZE`: a datagram too long; `ENOTCONN`, …
    */
   send(buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
-    return transmit(this.#open(), buffer, offset, length, flags, this.type !== SOCK_STREAM);
+    const fd = this.#open();
+    socketSend(stage(fd, buffer, offset, length, flags, this.type !== SOCK_STREAM));
+    return outcome('send', fd);
   }
 
   /**
