@@ -1,5 +1,5 @@
 /** Bytes in the order in which they came, in the chunks in which they came: joined only where somebody wants them so. */
-
+import { Buffer } from 'node:buffer';
 import { copyOf, SLAB_SIZE, SMALL_PIECE } from './copies.js';
 
 /** A chunk that is smaller takes in what comes after it, so that bytes which come one by one do not cost an object each. */

@@ -1,4 +1,5 @@
 /** Copies of what was received, of which the small ones share their memory. */
+import { Buffer } from 'node:buffer';
 import { Slab } from './slab.js';
 
 /**

@@ -1,4 +1,5 @@
 /** Bytes that the kernel has not taken yet: chunks in order, and how many bytes they are. */
+import { Buffer } from 'node:buffer';
 import { WOULD_BLOCK } from '../sockets/exchange.js';
 import type { Socket } from '../sockets/socket.js';
 
