@@ -5,7 +5,7 @@ import { StateError } from '../native/errors.js';
 import { isOneshot, type RegisterOptions, type TriggerMode } from '../selectors/capabilities.js';
 import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, namesOf } from '../selectors/events.js';
 import type { Report } from './errors.js';
-import { FileWatcher } from './watcher.js';
+import type { FileWatcher } from './watcher.js';
 
 /** What a file needs of the table it stands in. */
 export interface FileOwner {
@@ -41,9 +41,10 @@ export class WatchedFile {
   muted = false;
   /** Whether it is on the list of those whose registration is to be changed. */
   changing = false;
-  // Most have one, which needs no array. An array is never changed, but replaced: whoever walks it may be called by what
-  // changes it.
-  #waiting: FileWatcher | readonly FileWatcher[] = NONE;
+  // Most have one, which needs no array. Of several there is one that is never changed, but replaced: whoever walks it may be
+  // called by what changes it.
+  #only: FileWatcher | null = null;
+  #several = NONE;
 
   constructor(
     readonly file: FileLike,
@@ -62,7 +63,7 @@ export class WatchedFile {
   }
 
   get empty(): boolean {
-    return this.#waiting === NONE;
+    return this.#only === null && this.#several === NONE;
   }
 
   /** Whether another could share its registration. */
@@ -134,8 +135,8 @@ export class WatchedFile {
 
   /** Tells whom it concerns. @returns whether that was anybody. */
   deliver(events: number, batch: number): boolean {
-    const waiting = this.#waiting;
-    if (waiting instanceof FileWatcher && !this.oneshot) return this.deliverTo(waiting, events, batch);
+    const only = this.#only;
+    if (only !== null && !this.oneshot) return this.deliverTo(only, events, batch);
     if (this.oneshot) this.muted = true;
     let told = false;
     for (const watcher of this.watchers) if (this.deliverTo(watcher, events, batch)) told = true;
@@ -184,12 +185,13 @@ export class WatchedFile {
   }
 
   get watchers(): readonly FileWatcher[] {
-    return this.#waiting instanceof FileWatcher ? [this.#waiting] : this.#waiting;
+    return this.#only === null ? this.#several : [this.#only];
   }
 
   set watchers(watchers: readonly FileWatcher[]) {
-    const [first, ...more] = watchers;
-    this.#waiting = first === undefined ? NONE : more.length === 0 ? first : watchers;
+    const [first = null, ...more] = watchers;
+    this.#only = more.length === 0 ? first : null;
+    this.#several = more.length === 0 ? NONE : watchers;
   }
 }
 

@@ -125,7 +125,7 @@ export class FileWatcher extends AsyncResource implements Watcher {
     const found = events & (this.events | FAILURES);
     if (found === 0 || !this.active || this.fired || this.batch === batch) return false;
     this.batch = batch;
-    this.fired = this.#file.oneshot;
+    if (this.#file.oneshot) this.fired = true;
     this.#last = found;
     this.call(found);
     return true;
