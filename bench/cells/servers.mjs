@@ -17,6 +17,7 @@ import { inRounds } from '../support/rounds.mjs';
  * @property {number} rounds
  * @property {number} seconds - that a turn is measured.
  * @property {number} warmUp - seconds that the first turn, which leaves no sample, runs before.
+ * @property {boolean} [busy] - whether the load polls, and never sleeps: so it is if nothing is said.
  * @property {boolean} [quantiles] - of the latencies, many.
  */
 
