@@ -44,6 +44,7 @@ const PASSES = {
 const NOTE = [
   'CPU time is user and system time of the server process, divided by the messages that it echoed.',
   'Each connection has one message on its way, and every byte that came back was compared with what was sent.',
+  'The load polls: to wake one that sleeps would be work of the server.',
   'Half of the round trips took no longer than p50, all but a hundredth no longer than p99.',
 ].join(' ');
 /** @type {import('../support/results.mjs').Figure[]} */
