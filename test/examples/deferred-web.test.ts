@@ -285,8 +285,9 @@ describe.runIf(hasTool('curl') && hasTool('wrk'))('a slow client of the deferred
 
   /** What a client gets that sends each of these, and something every now and then; and that it was not too early. */
   async function slowly(text: string, drop = ''): Promise<string[]> {
-    const client = await connected({ host: '127.0.0.1', port: server.port });
+    // Before the server can know of it: that may have accepted a while ago when this goes on.
     const start = performance.now();
+    const client = await connected({ host: '127.0.0.1', port: server.port });
     client.write(text);
     const dropping = setInterval(() => client.write(drop), 50);
     try {
