@@ -181,7 +181,8 @@ inline ssize_t Receive(int fd, Bytes part, int flags) {
 }
 inline ssize_t Transmit(int fd, Bytes part, int flags) {
 #if defined(__linux__)
-  return SystemCall(SYS_sendto, fd, reinterpret_cast<long>(part.data), part.length, flags | MSG_NOSIGNAL, 0, 0);
+  return SystemCall(SYS_sendto, fd, reinterpret_cast<long>(part.data), part.length, flags | MSG_NOSIGNAL, 0,
+                    0);
 #else
   return send(fd, part.data, part.length, flags | MSG_NOSIGNAL);
 #endif

@@ -1,6 +1,6 @@
-// syscall(2) without a function of the C library, for what is called for every message. The kernel's own calls
-// wear out the processor's stack of return addresses, so that it predicts none of the returns that follow: one
-// function less to return from saves 25 ns.
+// syscall(2) without a function of the C library, for what is called for every message. The kernel's own
+// calls wear out the processor's stack of return addresses, so that it predicts none of the returns that
+// follow: one function less to return from saves 25 ns.
 #pragma once
 
 #if defined(__linux__)
