@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "address.h"
 #include "arguments.h"
 #include "descriptor.h"
@@ -189,13 +191,14 @@ inline ssize_t Transmit(int fd, Bytes part, int flags) {
 }
 
 // socketRecv(memory), socketSend(memory): the calls that are made for every message find their numbers in
-// socketCall and leave the result there, bytes or -errno.
+// socketCall and leave the result there, bytes or -errno; and no flags, which are seldom given.
 template <ssize_t (*Call)(int fd, Bytes part, int flags)>
 void Exchange(Environment& environment, Memory memory) {
   SocketCall::Words& words = environment.socket_call().words();
+  const int flags = std::exchange(words.flags, 0);
   Bytes part;
   words.result = memory.Slice(words.offset, words.length, &part)
-                     ? Retry([&] { return Call(words.fd, part, words.flags); })
+                     ? Retry([&] { return Call(words.fd, part, flags); })
                      : -EINVAL;
 }
 

@@ -1,9 +1,12 @@
 /** Somebody who waits for events of a descriptor. */
 import { AsyncResource } from 'node:async_hooks';
 import { StateError } from '../native/errors.js';
-import { FAILURES } from '../selectors/events.js';
-import { checkReturned } from './promises.js';
+import * as kinds from '../selectors/events.js';
+import * as promises from './promises.js';
 import type { WatchedFile } from './watched-file.js';
+
+const { FAILURES } = kinds;
+const { checkReturned } = promises;
 
 /** A callback for events of a descriptor. */
 export interface Watcher extends Disposable {
@@ -123,7 +126,8 @@ export class FileWatcher extends AsyncResource implements Watcher {
   /** Calls back with what of `events` concerns it. @returns whether that was anything. */
   deliver(events: number, batch: number): boolean {
     const found = events & (this.events | FAILURES);
-    if (found === 0 || !this.active || this.fired || this.batch === batch) return false;
+    // Compared: of what is true V8 would ask what else it may be.
+    if (found === 0 || this.active === false || this.fired || this.batch === batch) return false;
     this.batch = batch;
     if (this.#file.oneshot) this.fired = true;
     this.#last = found;

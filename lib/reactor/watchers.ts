@@ -10,14 +10,17 @@ import {
   checkSupported,
   type RegisterOptions,
 } from '../selectors/capabilities.js';
-import { EVENT_INVALID } from '../selectors/events.js';
+import * as kinds from '../selectors/events.js';
 import type { SelectorKey } from '../selectors/registry.js';
 import type { Selector } from '../selectors/selector.js';
 import { Socket } from '../sockets/socket.js';
 import type { Report } from './errors.js';
-import { registering, taken, WatchedFile } from './watched-file.js';
+import * as files from './watched-file.js';
 import { FileWatcher, type WatcherCallback, type WatcherKind } from './watcher.js';
 
+const { EVENT_INVALID } = kinds;
+const { registering, taken, WatchedFile } = files;
+type WatchedFile = files.WatchedFile;
 const BY_USER: WatcherKind = {};
 const REPLACEABLE: WatcherKind = { replaceable: true };
 const BY_DEFAULT = registering('level', false);

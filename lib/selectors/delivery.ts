@@ -3,10 +3,12 @@ import { check, EBADF, ENOENT, EPERM, StateError, SystemError } from '../native/
 import { native } from '../native/load.js';
 import type { BackendSet } from './backend-set.js';
 import { isOneshot, type TriggerMode } from './capabilities.js';
-import { EVENT_INVALID, EVENT_READ, EVENT_WRITE, FAILURES } from './events.js';
+import * as kinds from './events.js';
 import { Registration, type Registry, type SelectorKey } from './registry.js';
 
 const { waitSetResume, waitSetWait } = native;
+// Part of the code, as no import is.
+const { EVENT_INVALID, EVENT_READ, EVENT_WRITE, FAILURES } = kinds;
 
 /** Called for each ready key. */
 type Handler<T> = (key: SelectorKey<T>, events: number) => void;

@@ -1,6 +1,7 @@
 /** Bytes to and from the peer: recv(2) and send(2), the calls that are made most. */
 import { checkInt } from '../arguments.js';
-import { checkBuffer, checkSlice } from '../buffers.js';
+import * as buffers from '../buffers.js';
+import { SOCK_STREAM } from '../native/constants.js';
 import { EAGAIN, invalidType, SystemError, type SystemErrorDetails } from '../native/errors.js';
 import { native } from '../native/load.js';
 
@@ -8,8 +9,10 @@ import { native } from '../native/load.js';
 export const WOULD_BLOCK = -1;
 
 // [fd, offset, length, flags, result]: where socketRecv and socketSend find their numbers, and leave their result. That is
-// cheaper than to convert each, 80 ns a message. Nothing can come between the stores and the call.
+// cheaper than to convert each, 80 ns a message. Nothing can come between the stores and the call, after which the flags
+// are 0 again: whoever has none need not say so.
 const words = native.socketCall;
+const { checkBuffer, checkSlice } = buffers;
 
 /** EAGAIN as a result; any other errno as what it is. */
 export function wouldBlock(
@@ -31,36 +34,36 @@ export function outcome(syscall: string, fd: number): number {
  * Checks the arguments of a recv or send, and puts their numbers where the addon finds them. The memory goes with it.
  *
  * What is nearly always met is one condition, in place of a check for each argument, and this is short: V8 then has room
- * to put the whole of a `recv` and a `send` into the loop that calls them.
+ * to put the whole of a `recv` and a `send` into the loop that calls them, which it counts in bytecodes.
+ *
+ * @param type - of a socket that sends: SOCK_STREAM, or nothing is a message, too.
  */
 export function stage(
   fd: number,
   buffer: Uint8Array,
   offset: number,
   length: number | undefined,
-  flags: number,
-  mayBeEmpty: boolean,
+  flags: number | undefined,
+  type?: number,
 ): ArrayBuffer {
   const { memory, start } = checkBuffer(buffer, 'buffer');
   const all = buffer.length;
   let size = length ?? (typeof offset === 'number' ? all - offset : 0);
   if (
+    flags !== undefined ||
     typeof offset !== 'number' ||
     typeof size !== 'number' ||
-    offset < 0 ||
     size <= 0 ||
     offset + size > all ||
-    (offset | 0) !== offset ||
-    (size | 0) !== size ||
-    flags !== 0
+    offset >>> 0 !== offset ||
+    size >>> 0 !== size
   ) {
-    size = examine(buffer, offset, length, flags, mayBeEmpty);
+    size = examine(buffer, offset, length, flags, type);
   }
   const call = words;
   call[0] = fd;
   call[1] = start + offset;
   call[2] = size;
-  call[3] = flags;
   return memory;
 }
 
@@ -69,12 +72,15 @@ function examine(
   buffer: Uint8Array,
   offset: number,
   length: number | undefined,
-  flags: number,
-  mayBeEmpty: boolean,
+  flags: number | undefined,
+  type = SOCK_STREAM,
 ): number {
   const size = length ?? rest(buffer, offset);
-  if (!mayBeEmpty || size !== 0 || offset !== 0) checkSlice(buffer, offset, size);
-  checkInt(flags, 'flags');
+  if (type === SOCK_STREAM || size !== 0 || offset !== 0) checkSlice(buffer, offset, size);
+  if (flags !== undefined) {
+    checkInt(flags, 'flags');
+    words[3] = flags;
+  }
   return size;
 }
 

@@ -27,7 +27,7 @@ import {
 import { native } from '../native/load.js';
 import { type Address, decode, detailsOf, encode, familyOf, NO_NAME, scratch } from './address.js';
 import { DatagramBatch } from './datagram-batch.js';
-import { outcome, stage, wouldBlock } from './exchange.js';
+import * as exchange from './exchange.js';
 import {
   cargoOf,
   checkIncoming,
@@ -52,7 +52,9 @@ import {
   TCP_NODELAY,
 } from './options.js';
 
+// A module's own constants are part of the code that V8 makes of it; an import is looked up, and compared, at each use.
 const { socketRecv, socketSend } = native;
+const { outcome, stage, wouldBlock } = exchange;
 const SOMAXCONN = constant('SOMAXCONN');
 /** The flags that may stand in a type: each socket has them, so none shows them. */
 const TYPE_FLAGS = (constants['SOCK_NONBLOCK'] ?? 0) | (constants['SOCK_CLOEXEC'] ?? 0);
@@ -268,9 +270,9 @@ export class Socket implements Disposable {
    * @returns bytes read, 0 at the end of the stream (or an empty datagram), or {@link WOULD_BLOCK}.
    * @throws SystemError `ECONNRESET`, `ENOTCONN`, … RangeError `ERR_OUT_OF_RANGE`: no such part of the buffer.
    */
-  recv(buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
+  recv(buffer: Uint8Array, offset = 0, length?: number, flags?: number): number {
     const fd = this.#open();
-    socketRecv(stage(fd, buffer, offset, length, flags, false));
+    socketRecv(stage(fd, buffer, offset, length, flags));
     return outcome('recv', fd);
   }
 
@@ -281,9 +283,9 @@ export class Socket implements Disposable {
    * empty buffer is an empty datagram; on a stream it would mean nothing, and is refused.
    * @throws SystemError `EPIPE`, `ECONNRESET`: the peer is gone; `EMSGSIZE`: a datagram too long; `ENOTCONN`, …
    */
-  send(buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
+  send(buffer: Uint8Array, offset = 0, length?: number, flags?: number): number {
     const fd = this.#open();
-    socketSend(stage(fd, buffer, offset, length, flags, this.type !== SOCK_STREAM));
+    socketSend(stage(fd, buffer, offset, length, flags, this.type));
     return outcome('send', fd);
   }
 

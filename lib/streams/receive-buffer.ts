@@ -1,8 +1,9 @@
 /** The memory that a reactor's connections receive into, one after the other. */
-import { copyOf, SLAB_SIZE, SMALL_PIECE } from './copies.js';
+import * as copies from './copies.js';
 import { perReactor } from './per-reactor.js';
 import { Slab } from './slab.js';
 
+const { copyOf, SLAB_SIZE, SMALL_PIECE } = copies;
 /** As much as one recv takes: more is slower, because the processor's cache is left. */
 export const RECEIVE_SIZE = 64 * 1024;
 /** Room in which a piece of some size can still be received by one call, mostly. */

@@ -1,7 +1,9 @@
 /** Memory that many Buffers are cut from, one after the other; each piece is somebody's own. */
-// Not the global one, which is a getter: 40 ns a message.
-import { Buffer } from 'node:buffer';
+import * as buffers from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
+
+// Not the global one, which is a getter: 40 ns a message.
+const { Buffer } = buffers;
 
 export class Slab {
   readonly #size: number;

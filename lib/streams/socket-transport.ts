@@ -2,15 +2,17 @@
 import { ECANCELED, SystemError } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
 import { type FileWatcher, LOST, type WatcherKind } from '../reactor/watcher.js';
-import { EVENT_READ, EVENT_WRITE } from '../selectors/events.js';
+import * as kinds from '../selectors/events.js';
 import type { Address } from '../sockets/address.js';
-import { WOULD_BLOCK } from '../sockets/exchange.js';
+import * as exchange from '../sockets/exchange.js';
 import type { Socket } from '../sockets/socket.js';
 import type { Protocol } from './protocol.js';
 import { RECEIVE_SIZE, type ReceiveBuffer, receiveBufferOf } from './receive-buffer.js';
 import { Transport, type TransportOwner } from './transport.js';
 import { CHUNKS_PER_CALL, WriteQueue } from './write-queue.js';
 
+const { EVENT_READ, EVENT_WRITE } = kinds;
+const { WOULD_BLOCK } = exchange;
 /** Bytes, more than the kernel holds for a connection: a peer that sends for ever is not heard out. */
 const MOST_REST = 8 * 1024 * 1024;
 /** Buffers received before other connections have their turn. */
@@ -170,7 +172,8 @@ export class SocketTransport extends Transport implements WatcherKind {
     if ((events & EVENT_WRITE) !== 0 && this.writeBufferSize > 0) this.#flush();
     if ((events & EVENT_READ) === 0) return;
     for (let reads = 0; reads < READS_PER_TURN; reads++) {
-      if (!this.wantsData || this.#atEnd || this.losing || !this.#receive()) return;
+      // Compared, as in FileWatcher.
+      if (this.wantsData === false || this.#atEnd || this.losing || !this.#receive()) return;
     }
   }
 

@@ -1,6 +1,6 @@
 /** A connection as its protocol sees it: what every kind of it has in common. */
 import { checkInteger } from '../arguments.js';
-import { checkBuffer } from '../buffers.js';
+import * as buffers from '../buffers.js';
 import { invalidType, invalidValue, StateError } from '../native/errors.js';
 import { Future } from '../reactor/future.js';
 import type { Reactor } from '../reactor/reactor.js';
@@ -9,6 +9,8 @@ import type { Socket } from '../sockets/socket.js';
 import { copyOf } from './copies.js';
 import { checkProtocol, type Protocol } from './protocol.js';
 import { hasEnded } from './reactor-end.js';
+
+const { checkBuffer } = buffers;
 
 /** How many bytes may be buffered before its protocol is to pause, and how many when it may go on. */
 interface Limits {
