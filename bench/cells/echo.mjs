@@ -14,7 +14,7 @@ const LOOKING_AT_ALL = ['dispatch, poll', 'dispatch, select'];
  * are disturbed less than long ones. The first of a pass also warms up the servers: `warmUp` seconds, in which V8 compiles
  * them.
  */
-const MAIN = { connections: 64, size: 1024, seconds: 0.05 };
+const MAIN = { connections: 64, size: 1024, seconds: 0.02, warmUp: 2 };
 const OTHERS = [
   { connections: 1, size: 1024 },
   { connections: 10, size: 1024 },
@@ -27,13 +27,13 @@ const PASSES = {
   full: {
     names: serverNames,
     loads: [
-      { ...MAIN, rounds: 81, warmUp: 2 },
+      { ...MAIN, rounds: 201 },
       ...OTHERS.map((load) => ({ ...load, seconds: 0.15, rounds: 5, warmUp: 0.3 })),
     ],
   },
   quick: {
     names: promisedIn('echo, 64 × 1 KiB', serverNames),
-    loads: [{ ...MAIN, rounds: 63, warmUp: 1 }],
+    loads: [{ ...MAIN, rounds: 165 }],
   },
   moment: {
     names: serverNames,

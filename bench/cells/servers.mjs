@@ -1,5 +1,5 @@
 /** Echo servers under the same loads: each a process of its own, taking short turns with its rivals. */
-import { echoed, missingEchoLoad } from '../support/echo-load.mjs';
+import { echoesInTurns, missingEchoLoad } from '../support/echo-load.mjs';
 import { echoServer } from '../support/echo-servers.mjs';
 import { startServer } from '../support/programs.mjs';
 import { inRounds } from '../support/rounds.mjs';
@@ -21,11 +21,12 @@ import { inRounds } from '../support/rounds.mjs';
  * @property {boolean} [quantiles] - of the latencies, many.
  */
 
-/** New connections settle for so long, seconds: V8 has compiled the server in the first turn, and it still runs. */
-const SETTLE = 0.05;
+/** Seconds of a turn before it is measured: others have had the processor's caches since the one before. */
+const SETTLE = 0.005;
 
 /**
- * The servers live through all loads and rounds; one whose turn it is not waits, and costs the others nothing.
+ * The servers live through all loads and rounds, and connections through all rounds of their load; one whose turn it is
+ * not waits, and costs the others nothing.
  *
  * @param {readonly Load[]} loads
  * @param {Cores} cores - one for the servers, one for the load.
@@ -39,16 +40,27 @@ export async function measureServers(loads, cores) {
     /** @type {Row[][]} */
     const rows = [];
     for (const load of loads) {
+      /** @type {ReturnType<typeof echoesInTurns>[]} */
+      const begun = [];
       const contenders = load.names.map((name) => {
         const { ours, missing, running } = /** @type {ReturnType<typeof started>} */ (servers.get(name));
+        /** @type {ReturnType<typeof echoesInTurns> | undefined} */
+        let echoes;
         /** @param {number} round */
         const turn = async (round) => {
-          const server = /** @type {Server} */ (await running);
-          return echoed(server, { ...load, settle: round === 0 ? load.warmUp : SETTLE }, cores?.[1]);
+          if (echoes === undefined) {
+            echoes = echoesInTurns(/** @type {Server} */ (await running), load, cores?.[1]);
+            begun.push(echoes);
+          }
+          return echoes.turn(round === 0 ? load.warmUp : SETTLE);
         };
         return { name, ours, missing, turn };
       });
-      rows.push(await inRounds(load.id, contenders, load.rounds));
+      try {
+        rows.push(await inRounds(load.id, contenders, load.rounds));
+      } finally {
+        await Promise.all(begun.map(({ stop }) => stop()));
+      }
     }
     return rows;
   } finally {

@@ -1,9 +1,11 @@
 // A closed-loop load generator for echo servers: each connection has one message on its way, never more.
 //
 //   echo-load (--port PORT [--host 127.0.0.1] | --unix PATH) [--connections 1] [--size 64] [--warmup 1]
-//             [--seconds 1] [--server-pid PID] [--quantiles] [--busy]
+//             [--seconds 1] [--server-pid PID] [--quantiles] [--busy] [--turns]
 //
-// Prints one line of JSON; its latencies are round trips in microseconds. Exit code 1 and a line on stderr if
+// Prints one line of JSON; its latencies are round trips in microseconds. With --turns it does so again and
+// again over the same connections, each time when a line on its standard input says how many seconds to warm
+// up, until there is none; in between it does nothing. Exit code 1 and a line on stderr if
 // a byte is wrong, missing or too much, a connection fails, or nothing comes back for 10 seconds. With
 // --server-pid the line also has the CPU time, user and system, that all threads of that process spent per
 // message, and their share of the time that passed; with --quantiles it has the latencies that 1, 5, 10, 25,
@@ -58,6 +60,7 @@ struct load {
   uint64_t window;
   bool quantiles;
   bool busy;
+  bool turns;
   // 0: nobody's CPU time is measured.
   pid_t server;
   clockid_t server_clock;
@@ -284,11 +287,21 @@ static int wait_milliseconds(const struct load* load, uint64_t now) {
   return (int)((left + 999999) / 1000000);
 }
 
-static void run(struct load* load) {
-  struct epoll_event events[EVENTS_PER_WAIT];
+static void begin(struct load* load) {
+  load->latencies = (struct histogram){0};
+  load->late = 0;
+  if (load->echoed == load->count) {
+    begin_warmup(load, nanoseconds());
+    return;
+  }
   load->phase = CONNECTING;
   load->phase_end = UINT64_MAX;
   while (load->opened < load->count && load->opened < CONNECTS_AT_ONCE) open_connection(load);
+}
+
+static void run(struct load* load) {
+  struct epoll_event events[EVENTS_PER_WAIT];
+  begin(load);
   uint64_t heard = nanoseconds();
   while (load->phase != DRAINING || load->on_their_way > 0) {
     const uint64_t now = nanoseconds();
@@ -331,6 +344,16 @@ static void report(const struct load* load, uint64_t server_end) {
            spent / (double)(load->drained - load->window_begin));
   }
   puts("}");
+  fflush(stdout);
+}
+
+// Whether there is another turn to take.
+static bool next_turn(struct load* load) {
+  char line[64];
+  if (fgets(line, sizeof line, stdin) == NULL) return false;
+  line[strcspn(line, "\n")] = '\0';
+  load->warmup = (uint64_t)(parse_number("warmup", line, 0, 1e6) * 1e9);
+  return true;
 }
 
 int main(int argc, char** argv) {
@@ -343,6 +366,7 @@ int main(int argc, char** argv) {
       {"server-pid", required_argument, NULL, 'P'},
       {"quantiles", no_argument, NULL, 'q'},
       {"busy", no_argument, NULL, 'b'},
+      {"turns", no_argument, NULL, 'T'},
       {0},
   };
   struct endpoint_options names = {.host = "127.0.0.1"};
@@ -375,6 +399,9 @@ int main(int argc, char** argv) {
       case 'b':
         load->busy = true;
         break;
+      case 'T':
+        load->turns = true;
+        break;
       default:
         return 1;
     }
@@ -393,10 +420,13 @@ int main(int argc, char** argv) {
   uint8_t* pattern = create_pattern(PATTERN_PERIOD + load->size);
   load->pattern = pattern;
 
-  run(load);
-  report(load, server_nanoseconds_at_rest(load));
+  while (!load->turns || next_turn(load)) {
+    run(load);
+    report(load, server_nanoseconds_at_rest(load));
+    if (!load->turns) break;
+  }
 
-  for (size_t index = 0; index < load->count; index++) close(load->connections[index].fd);
+  for (size_t index = 0; index < load->opened; index++) close(load->connections[index].fd);
   close(load->epoll);
   free(pattern);
   free(load->connections);

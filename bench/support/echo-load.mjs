@@ -1,6 +1,6 @@
 /** The load of the echo servers, bench/load/echo-load.c. */
 import { nativeProgram } from './native.mjs';
-import { measure } from './programs.mjs';
+import { measure, startInTurns } from './programs.mjs';
 
 /** @returns {string | undefined} how to have it, where it is missing. */
 export function missingEchoLoad() {
@@ -8,24 +8,51 @@ export function missingEchoLoad() {
 }
 
 /**
- * Has a server echo. A busy load never sleeps, where it has a core of its own: to wake it would be work of the server, the
- * more often the slower that is, and what two servers cost would differ by more than they do.
+ * What a server is to echo. A busy load never sleeps, where it has a core of its own: to wake it would be work of the
+ * server, the more often the slower that is, and what two servers cost would differ by more than they do.
+ *
+ * @typedef {object} EchoLoad
+ * @property {number} connections
+ * @property {number} size - bytes of a message.
+ * @property {number} seconds - that are measured.
+ * @property {boolean} [busy] - so it is if nothing is said.
+ * @property {boolean} [quantiles] - of the latencies, many.
+ */
+
+/** @type {(server: import('./programs.mjs').Server, load: EchoLoad, core: number | undefined) => string[]} */
+function commandOf(server, { connections, size, seconds, busy = true, quantiles = false }, core) {
+  const args = ['--port', server.port, '--server-pid', server.pid, '--connections', connections];
+  args.push('--size', size, '--seconds', seconds);
+  if (quantiles) args.push('--quantiles');
+  if (busy && core !== undefined) args.push('--busy');
+  return [nativeProgram('echo-load').path, ...args.map(String)];
+}
+
+/**
+ * Has a server echo over new connections.
  *
  * @param {import('./programs.mjs').Server} server
- * @param {object} load
- * @param {number} load.connections
- * @param {number} load.size - bytes of a message.
- * @param {number} load.settle - seconds that it runs before it is measured.
- * @param {number} load.seconds - that are measured.
- * @param {boolean} [load.busy]
- * @param {boolean} [load.quantiles] - of the latencies, many.
+ * @param {EchoLoad & { settle: number }} load - `settle`: seconds that it runs before it is measured.
  * @param {number | undefined} core - the load's own.
  */
 export function echoed(server, load, core) {
-  const { connections, size, settle, seconds, busy = true, quantiles = false } = load;
-  const args = ['--port', server.port, '--server-pid', server.pid, '--connections', connections];
-  args.push('--size', size, '--warmup', settle, '--seconds', seconds);
-  if (quantiles) args.push('--quantiles');
-  if (busy && core !== undefined) args.push('--busy');
-  return measure([nativeProgram('echo-load').path, ...args.map(String)], core, settle + seconds);
+  const { settle, seconds } = load;
+  const command = [...commandOf(server, load, core), '--warmup', `${settle}`];
+  return measure(command, core, settle + seconds);
+}
+
+/**
+ * Has a server echo again and again, over the same connections, which are made in the first turn.
+ *
+ * @param {import('./programs.mjs').Server} server
+ * @param {EchoLoad} load
+ * @param {number | undefined} core - the load's own.
+ */
+export function echoesInTurns(server, load, core) {
+  const { turn, stop } = startInTurns([...commandOf(server, load, core), '--turns'], core);
+  return {
+    /** @param {number} settle - seconds that it runs before it is measured. */
+    turn: (settle) => turn(`${settle}`),
+    stop,
+  };
 }

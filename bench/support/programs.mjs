@@ -25,7 +25,7 @@ const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name
 /**
  * @typedef {object} Program
  * @property {string} name - its whole command line.
- * @property {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} child
+ * @property {import('node:child_process').ChildProcessByStdio<import('node:stream').Writable, import('node:stream').Readable, null>} child
  * @property {Promise<string>} ended - how, in words; empty where it ended well.
  */
 
@@ -36,7 +36,9 @@ const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name
  */
 function start(command, core) {
   const [program = '', ...args] = core === undefined ? command : ['taskset', '-c', String(core), ...command];
-  const child = spawn(program, args, { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, args, { env: ENVIRONMENT, stdio: ['pipe', 'pipe', 'inherit'] });
+  // One that has ended says so by itself.
+  child.stdin.on('error', () => {});
   /** @type {Promise<string>} */
   const ended = new Promise((resolve) => {
     child.once('error', ({ message }) => resolve(`cannot be started, ${message}`));
@@ -60,6 +62,7 @@ function start(command, core) {
  */
 export async function measure(command, core, seconds = 0) {
   const { name, child, ended } = start(command, core);
+  child.stdin.end();
   let output = '';
   child.stdout.on('data', (/** @type {string} */ chunk) => {
     output += chunk;
@@ -89,13 +92,9 @@ export async function measure(command, core, seconds = 0) {
  */
 export async function startServer(command, core) {
   const program = start(command, core);
-  const { child, ended } = program;
-  const stop = async () => {
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
-    await ended;
-    clearTimeout(timer);
-  };
+  const { child } = program;
+  child.stdin.end();
+  const stop = () => stopped(program);
   const collect = async () => {
     const collected = printed(program, /^collected\n/m, 'does not say that it collected its garbage');
     child.kill('SIGUSR2');
@@ -108,6 +107,35 @@ export async function startServer(command, core) {
     await stop();
     throw error;
   }
+}
+
+/** @typedef {{ turn: (line: string) => Promise<Record<string, number>>, stop: () => Promise<void> }} InTurns */
+
+/**
+ * A program that works again for each line on its standard input, and then prints a line of JSON.
+ *
+ * @param {readonly string[]} command
+ * @param {number | undefined} core
+ * @returns {InTurns}
+ */
+export function startInTurns(command, core) {
+  const program = start(command, core);
+  return {
+    async turn(line) {
+      const done = printed(program, /^(.*)\n/, 'does not come to an end');
+      program.child.stdin.write(`${line}\n`);
+      return JSON.parse((await done)[1] ?? '');
+    },
+    stop: () => stopped(program),
+  };
+}
+
+/** @type {(program: Program) => Promise<void>} */
+async function stopped({ child, ended }) {
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+  await ended;
+  clearTimeout(timer);
 }
 
 /**

@@ -58,4 +58,51 @@ describe('the load of an echo server', () => {
       expect(processorTime(asleep)).toBeLessThan(SHOWN);
     },
   );
+
+  it.runIf(missing === undefined)(
+    'takes turns over the same connections, until there are no more',
+    async () => {
+      let [connections, bytes] = [0, 0];
+      const server = createServer((socket) => {
+        connections++;
+        socket
+          .on('error', () => {})
+          .on('data', (data) => {
+            bytes += data.length;
+            socket.write(data);
+          });
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      onTestFinished(() => void server.close());
+      const { port } = server.address() as AddressInfo;
+      const load = spawn(path, ['--port', `${port}`, '--connections', '3', '--seconds', '0.01', '--turns'], {
+        stdio: ['pipe', 'pipe', 'pipe'],
+      });
+      onTestFinished(() => void load.kill('SIGKILL'));
+      const outcome = outcomeOf(load);
+      for (const warmUp of ['0', '0.01', '0']) {
+        const line = once(load.stdout, 'data');
+        load.stdin.write(`${warmUp}\n`);
+        const [printed] = await line;
+        const { messages, size } = JSON.parse(`${printed}`);
+        expect(messages).toBeGreaterThanOrEqual(3);
+        // Of this turn, and of no other.
+        expect(messages * size).toBeLessThanOrEqual(bytes);
+        bytes = 0;
+      }
+      load.stdin.end();
+      expect((await outcome).code).toBe(0);
+      expect(connections).toBe(3);
+    },
+  );
+
+  it.runIf(missing === undefined)('says what is wrong with a turn', async () => {
+    const load = spawn(path, ['--port', '1', '--turns'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    load.stdin.end('soon\n');
+    expect(await outcomeOf(load)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("--warmup must be a number from 0 to 1000000, not 'soon'"),
+    });
+  });
 });
