@@ -27,13 +27,13 @@ const PASSES = {
   full: {
     names: serverNames,
     loads: [
-      { ...MAIN, rounds: 201 },
+      { ...MAIN, rounds: 121 },
       ...OTHERS.map((load) => ({ ...load, seconds: 0.15, rounds: 5, warmUp: 0.3 })),
     ],
   },
   quick: {
     names: promisedIn('echo, 64 × 1 KiB', serverNames),
-    loads: [{ ...MAIN, rounds: 165 }],
+    loads: [{ ...MAIN, rounds: 99 }],
   },
   moment: {
     names: serverNames,

@@ -21,8 +21,12 @@ import { inRounds } from '../support/rounds.mjs';
  * @property {boolean} [quantiles] - of the latencies, many.
  */
 
-/** Seconds of a turn before it is measured: others have had the processor's caches since the one before. */
-const SETTLE = 0.005;
+/**
+ * Seconds of a turn before it is measured. Others have had the processor's caches since the one before, and a server finds
+ * one event in each wait until it is behind: a slow one, asyncio, takes 20 ms to get there, and costs three times as much
+ * before.
+ */
+const SETTLE = 0.03;
 
 /**
  * The servers live through all loads and rounds, and connections through all rounds of their load; one whose turn it is
