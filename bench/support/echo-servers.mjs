@@ -8,6 +8,7 @@ const SERVERS = {
   'epoll in C': () => inC('epoll-echo'),
   'libuv in C': () => inC('libuv-echo'),
   'libevent in C': () => inC('libevent-echo'),
+  'addon alone': () => ours('servers/bare.mjs'),
   'dispatch, epoll': () => ours('servers/dispatch.mjs', '--backend', 'epoll'),
   'dispatch, poll': () => ours('servers/dispatch.mjs', '--backend', 'poll'),
   'dispatch, select': () => ours('servers/dispatch.mjs', '--backend', 'select'),

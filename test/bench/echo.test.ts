@@ -42,6 +42,7 @@ describe.runIf(process.platform === 'linux')('the echo benchmarks', { timeout: 1
       'epoll in C',
       'libuv in C',
       'libevent in C',
+      'addon alone',
       'dispatch, epoll',
       'dispatch, poll',
       'dispatch, select',
@@ -61,6 +62,7 @@ describe.runIf(process.platform === 'linux')('the echo benchmarks', { timeout: 1
       'Tornado',
     ]);
     expect(echo?.rows.filter(({ ours }) => ours).map(({ name }) => name)).toEqual([
+      'addon alone',
       'dispatch, epoll',
       'dispatch, poll',
       'dispatch, select',
