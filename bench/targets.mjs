@@ -12,7 +12,7 @@
  * @property {number} [atMost]
  * @property {number} [atLeast]
  * @property {true} [every] - it is counted, not timed: each round must keep the bound.
- * @property {true} [absolute] - it is the machine's as much as ours: it stands in the results, but the check leaves it out.
+ * @property {true} [absolute] - a time of this machine: it stands in the results, but the check leaves it out.
  */
 
 const C = 'epoll in C';
@@ -30,15 +30,13 @@ const cpuOfEcho = (row, rival, atMost) => ({
 });
 
 /**
- * What Node-API costs, and the kernel where a process has several threads, is the machine's: a loop over the addon with
- * nothing of ours takes 1.03 × C on one that is quiet, where these bounds are from, and 1.044 (± 0.005) on one whose
- * neighbours share its cores, 1.014 of it by the second thread alone. So the check holds a layer against that loop of the
- * same run, its bound divided by 1.03, and what it takes beside C stands in the results.
+ * Beside C, and beside a loop over the addon with nothing of ours, which shows how much of that is Node-API's and the
+ * kernel's: that loop takes 1.03 × C on a quiet machine, so its bound is the other one divided by 1.03.
  *
  * @type {(row: string, atMostOfC: number) => Target[]}
  */
 const cpuBesideC = (row, atMostOfC) => [
-  { ...cpuOfEcho(row, C, atMostOfC), absolute: true },
+  cpuOfEcho(row, C, atMostOfC),
   cpuOfEcho(row, ADDON, Math.round((100 * atMostOfC) / 1.03) / 100),
 ];
 

@@ -19,6 +19,7 @@ const EVENTS_PER_WAIT = 1024;
 const ACCEPTS_PER_EVENT = 256;
 const [IN, OUT, ADD, MODIFY] = [1, 4, 1, 3];
 const WOULD_BLOCK = -11;
+// Beside the count a wait says whether it was woken.
 const COUNT = 0xff_ffff;
 
 const listener = Socket.listen({ address: '127.0.0.1', port: 0 }, { backlog: 4096 });
@@ -65,15 +66,29 @@ function remain(fd, from, length, sent) {
 }
 
 /**
+ * The numbers of a recv or send, [fd, offset, length, flags, result], in memory that is shared with the addon. The call is
+ * made where it is due: one that may be either is no constant for V8.
+ *
+ * @param {number} fd
+ * @param {number} length
+ */
+function stage(fd, length) {
+  socketCall[0] = fd;
+  socketCall[1] = 0;
+  socketCall[2] = length;
+}
+
+/** What the call left: bytes, or what went wrong. */
+const outcome = () => /** @type {number} */ (socketCall[4]);
+
+/**
  * @param {number} fd
  * @param {ArrayBuffer} rest
  */
 function flush(fd, rest) {
-  socketCall[0] = fd;
-  socketCall[1] = 0;
-  socketCall[2] = rest.byteLength;
+  stage(fd, rest.byteLength);
   socketSend(rest);
-  const sent = /** @type {number} */ (socketCall[4]);
+  const sent = outcome();
   if (sent !== rest.byteLength) {
     remain(fd, rest, rest.byteLength, sent);
     return;
@@ -84,7 +99,9 @@ function flush(fd, rest) {
 
 function serve() {
   for (;;) {
-    const count = waitSetWait(id, results, -1) & COUNT;
+    const found = waitSetWait(id, results, -1);
+    if (found < 0) throw new Error(`the wait failed: ${-found}`);
+    const count = found & COUNT;
     for (let index = 0; index < count; index++) {
       const fd = /** @type {number} */ (results[3 * index]);
       const rest = owed.size === 0 ? undefined : owed.get(fd);
@@ -93,20 +110,16 @@ function serve() {
         else flush(fd, rest);
         continue;
       }
-      socketCall[0] = fd;
-      socketCall[1] = 0;
-      socketCall[2] = BUFFER_SIZE;
+      stage(fd, BUFFER_SIZE);
       socketRecv(memory);
-      const received = /** @type {number} */ (socketCall[4]);
+      const received = outcome();
       if (received <= 0) {
         if (received !== WOULD_BLOCK) end(fd);
         continue;
       }
-      socketCall[0] = fd;
-      socketCall[1] = 0;
-      socketCall[2] = received;
+      stage(fd, received);
       socketSend(memory);
-      const sent = /** @type {number} */ (socketCall[4]);
+      const sent = outcome();
       if (sent !== received) remain(fd, memory, received, sent);
     }
   }

@@ -18,8 +18,8 @@ const PASSES = {
 const METHOD = `Rivals take turns, round by round, each a process of its own: ÷ is the median of the ratios of each round, with
 the least and the greatest beside it, so that what slows a whole round down cancels out. Other figures are medians of
 the rounds unless their title says otherwise. The machine is a shared one: it is the ratios that count.`;
-const TARGETS_NOTE = `What is always promised holds in each round, all else in the median of the rounds. What is the
-machine's as much as ours, as a time is, is left out by \`npm run bench:check\`; what is not measured, as where a rival is not installed, does not
+const TARGETS_NOTE = `What is always promised holds in each round, all else in the median of the rounds. A time of this machine,
+and no ratio, is left out by \`npm run bench:check\`; what is not measured, as where a rival is not installed, does not
 hold there.`;
 
 /**
