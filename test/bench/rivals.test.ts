@@ -32,7 +32,8 @@ describe.concurrent('each server that is installed', { timeout: 30_000 }, () => 
     it.runIf(hasRival(rival))(`${rival.name} echoes each byte, and ends at SIGTERM`, async () => {
       const [program = '', ...args] = rival.command;
       const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
-      const child = spawn(program, args, { env: toolEnvironment(), stdio });
+      const env = rival.ours ? process.env : toolEnvironment();
+      const child = spawn(program, args, { env, stdio });
       const ended = outcomeOf(child);
       try {
         const port = await portOf(child);
