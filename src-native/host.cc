@@ -124,23 +124,18 @@ void Host::Rest() {
   if (!set_->waker().Begin(true)) set_->waker().Ring();
 }
 
-Host::Outcome Host::TakeTurn() {
-  if (!started_) return Outcome::kStopped;
+bool Host::TakeTurn() {
+  if (!started_) return false;
   resting_ = false;
   const Answer answer = Ask();
-  if (!started_) return Outcome::kStopped;  // by the turn
+  if (!started_) return false;  // by the turn
   if (answer == Answer::kDead) {
     Stop();
-    return Outcome::kStopped;
+    return false;
   }
-  if (answer == Answer::kAgain || !set_->waker().Begin(true)) return Outcome::kAgain;
-  resting_ = true;
-  return Outcome::kResting;
-}
-
-void Host::Yield() {
   Rest();
-  set_->waker().Ring();
+  if (answer == Answer::kAgain) set_->waker().Ring();
+  return true;
 }
 
 Host::Answer Host::Ask() {
