@@ -14,6 +14,9 @@ export interface CheckedBuffer {
 // each message. Buffers of their own often are views of one slab, and of that as much is known.
 let accepted: CheckedBuffer = { buffer: new Uint8Array(0), memory: new ArrayBuffer(0), start: 0 };
 let before: CheckedBuffer = { buffer: new Uint8Array(0), memory: new ArrayBuffer(0), start: 0 };
+// What a view stands on. Asked by their names, V8 looks the getters up each time, which costs as much as they do.
+const memoryOf = getterOf<ArrayBufferLike>('buffer');
+const startOf = getterOf<number>('byteOffset');
 /** Memory beyond this is not kept alive for it. */
 const MOST_KEPT = 1 << 20;
 
@@ -35,8 +38,8 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
     return oldest;
   }
   if (!(buffer instanceof Uint8Array)) throw invalidType(name, 'a Buffer or Uint8Array', buffer);
-  const memory = buffer.buffer as ArrayBuffer;
-  const start = buffer.byteOffset;
+  const memory = memoryOf.call(buffer) as ArrayBuffer;
+  const start = startOf.call(buffer);
   // What was good for one view is good for another: only to be moved away can it come to, and that leaves no bytes.
   const known = buffer.length > 0 && (memory === accepted.memory || memory === oldest.memory);
   if (!known) {
@@ -49,6 +52,11 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   accepted.memory = memory;
   accepted.start = start;
   return accepted;
+}
+
+function getterOf<T>(name: string): (this: Uint8Array) => T {
+  const described = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name);
+  return described?.get as (this: Uint8Array) => T;
 }
 
 function checkMemory(

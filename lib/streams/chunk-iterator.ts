@@ -4,10 +4,10 @@ import type { Sink, StreamReader } from './reader.js';
 type Step = IteratorResult<Buffer, undefined>;
 type Resolve = (step: Step | Promise<Step>) => void;
 
-// What settles the promise that was just made. One function for all promises: one of its own for each is garbage.
-let resolveMade: Resolve | null = null;
+// Whose promise is being made. One function for all promises: one of its own for each is garbage.
+let making: ChunkIterator | null = null;
 const takeResolve = (resolve: Resolve) => {
-  resolveMade = resolve;
+  if (making !== null) making.resolve = resolve;
 };
 
 /**
@@ -16,8 +16,11 @@ const takeResolve = (resolve: Resolve) => {
  */
 export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer | null> {
   readonly #reader: StreamReader;
-  // Of the step that waits. Its reject is not kept, which is a function for each connection: a rejected promise does as well.
-  #resolve: Resolve | null = null;
+  /**
+   * @internal Of the step that waits. Its reject is not kept, which is a function for each connection: a rejected promise
+   * does as well.
+   */
+  resolve: Resolve | null = null;
 
   constructor(reader: StreamReader) {
     this.#reader = reader;
@@ -25,14 +28,14 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
 
   next(): Promise<Step> {
     // One waits: the reader says to another what it says to everybody.
-    if (this.#resolve !== null) return new ChunkIterator(this.#reader).next();
+    if (this.resolve !== null) return new ChunkIterator(this.#reader).next();
     try {
       this.#reader.promises.begin();
     } catch (error) {
       return Promise.reject(error);
     }
+    making = this;
     const step = new Promise<Step>(takeResolve);
-    this.#resolve = resolveMade;
     try {
       this.#reader.readTo(this);
     } catch (error) {
@@ -61,8 +64,8 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
   }
 
   #settle(step: Step | Promise<Step>): void {
-    const resolve = this.#resolve;
-    this.#resolve = null;
+    const { resolve } = this;
+    this.resolve = null;
     this.#reader.promises.end();
     resolve?.(step);
   }
