@@ -23,8 +23,7 @@ import { inRounds } from '../support/rounds.mjs';
 
 /**
  * Seconds of a turn before it is measured. Others have had the processor's caches since the one before, and a server finds
- * one event in each wait until it is behind: a slow one, asyncio, takes 20 ms to get there, and costs three times as much
- * before.
+ * few events in each wait until it is behind.
  */
 const SETTLE = 0.03;
 

@@ -3,6 +3,9 @@
 python3 bench/rivals/asyncio-echo.py asyncio|uvloop protocol|streams
 
 Prints `listening PORT` once it listens; SIGTERM ends it with exit code 0.
+
+asyncio receives into 256 KiB for each message. Where malloc has no such piece at hand, which is the luck of a process, it
+maps, remaps and unmaps memory for each: three system calls more, and three times the CPU time.
 """
 
 import asyncio
