@@ -34,13 +34,12 @@ class ThreadHost final : public Host {
     call_ = ends[1];
     napi_value name = nullptr;
     napi_create_string_utf8(env(), "iomux.Host", NAPI_AUTO_LENGTH, &name);
-    const auto turn = [](napi_env env, napi_value, void* context, void*) {
-      auto* host = static_cast<ThreadHost*>(context);
+    const auto turns = [](napi_env env, napi_value, void* context, void*) {
       // Without an environment the queue is merely emptied.
-      if (env != nullptr && host->TakeTurn()) host->Resume();
+      if (env != nullptr) static_cast<ThreadHost*>(context)->TakeTurnOfMany();
     };
     const auto finalize = [](napi_env, void* data, void*) { delete static_cast<ThreadHost*>(data); };
-    if (napi_create_threadsafe_function(env(), nullptr, nullptr, name, 0, 1, this, finalize, this, turn,
+    if (napi_create_threadsafe_function(env(), nullptr, nullptr, name, 0, 1, this, finalize, this, turns,
                                         &ready_) != napi_ok) {
       return -ENOMEM;
     }
@@ -116,6 +115,19 @@ class ThreadHost final : public Host {
     close(call_);
   }
 
+  // One turn for each call: Node runs ticks and promise reactions when such a call returns, and not before.
+  void TakeTurnOfMany() {
+    const Outcome outcome = TakeTurn();
+    if (outcome == Outcome::kAgain && ++turns_ < kTurns) {
+      napi_call_threadsafe_function(ready_, nullptr, napi_tsfn_nonblocking);
+      return;
+    }
+    turns_ = 0;
+    if (outcome == Outcome::kStopped) return;
+    if (outcome == Outcome::kAgain) Yield();
+    Resume();
+  }
+
   // Hands the thread a copy of what is watched now.
   void Resume() {
     {
@@ -184,6 +196,7 @@ class ThreadHost final : public Host {
   pthread_t thread_{};
   int running_ = -1;  // 0 where there is a thread
   bool closed_ = false;
+  int turns_ = 0;  // in a row
 
   std::mutex mutex_;  // over what follows
   std::vector<pollfd> wanted_;

@@ -80,8 +80,9 @@ class UvHost final : public Host {
 
  protected:
   int Watch() override {
-    int status = uv_.poll_start(
-        &poll_, UV_READABLE, [](uv_poll_t* poll, int, int) { static_cast<UvHost*>(poll->data)->TakeTurn(); });
+    int status = uv_.poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+      static_cast<UvHost*>(poll->data)->TakeTurns();
+    });
     if (status == 0) status = Enter();
     if (status < 0) uv_.poll_stop(&poll_);
     return status;
@@ -102,6 +103,13 @@ class UvHost final : public Host {
   }
 
  private:
+  void TakeTurns() {
+    for (int turns = 0; turns < kTurns; turns++) {
+      if (TakeTurn() != Outcome::kAgain) return;
+    }
+    Yield();
+  }
+
   // libuv adds a descriptor only when it waits, and aborts where the kernel refuses: because the sets watch
   // each other in a circle (a worker's watch its loop), or too many of them (ELOOP). So it is added here,
   // where that is an error; libuv finds it there, and whoever closes a circle later is refused.

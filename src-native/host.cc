@@ -124,18 +124,23 @@ void Host::Rest() {
   if (!set_->waker().Begin(true)) set_->waker().Ring();
 }
 
-bool Host::TakeTurn() {
-  if (!started_) return false;
+Host::Outcome Host::TakeTurn() {
+  if (!started_) return Outcome::kStopped;
   resting_ = false;
   const Answer answer = Ask();
-  if (!started_) return false;  // by the turn
+  if (!started_) return Outcome::kStopped;  // by the turn
   if (answer == Answer::kDead) {
     Stop();
-    return false;
+    return Outcome::kStopped;
   }
+  if (answer == Answer::kAgain || !set_->waker().Begin(true)) return Outcome::kAgain;
+  resting_ = true;
+  return Outcome::kResting;
+}
+
+void Host::Yield() {
   Rest();
-  if (answer == Answer::kAgain) set_->waker().Ring();
-  return true;
+  set_->waker().Ring();
 }
 
 Host::Answer Host::Ask() {

@@ -45,9 +45,16 @@ class Host {
   // Takes back what is Node's, and deletes this.
   virtual void Destroy() = 0;
 
-  // Calls the turn. Where there is more it waits, and is called at once: the others of the loop want to live,
-  // too. False where it was stopped meanwhile.
-  bool TakeTurn();
+  // Turns in a row before the loop goes on: a turn that follows at once spares a pass through libuv, but a
+  // storm must not keep Node's timers from running.
+  static constexpr int kTurns = 16;
+
+  enum class Outcome { kAgain, kResting, kStopped };
+
+  // Calls the turn once.
+  Outcome TakeTurn();
+  // There is more, but the others of the loop want to live, too: waits, and is called at once.
+  void Yield();
 
   // Outlives the Environment, which is gone before the last of a host is.
   napi_env env() const { return env_; }

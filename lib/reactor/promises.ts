@@ -1,18 +1,41 @@
 /** Promises in a blocking run: Node moves them between its own callbacks, and in such a run there are none. */
 import { StateError } from '../native/errors.js';
-import { runTicks } from '../native/ticks.js';
+import { uncaught } from './errors.js';
+
+type Tick = () => void;
+
+/** Node's own function between two callbacks: runs what process.nextTick() queued, then promise reactions. */
+function tickOfNode(): Tick | null {
+  const { _tickCallback: tick } = process as NodeJS.Process & { _tickCallback?: Tick };
+  return typeof tick === 'function' ? tick.bind(process) : null;
+}
+
+const tick = tickOfNode();
 
 /**
  * Whether promises can be moved from here. Not inside a promise reaction, nor at the top level of an ES module, which
  * Node runs in one: the queue of reactions is at work then, and does not begin anew.
  */
 function canMove(): boolean {
+  if (tick === null) return false;
   let moved = false;
   Promise.resolve().then(() => {
     moved = true;
   });
-  runTicks();
+  move();
   return moved;
+}
+
+/** Runs every tick and promise reaction that is due. What one throws is an uncaught exception. */
+function move(): void {
+  for (;;) {
+    try {
+      tick?.();
+      return;
+    } catch (error) {
+      uncaught(error);
+    }
+  }
 }
 
 // Whether this thread is in a blocking run in which no promise moves. There is one such run at most.
@@ -50,7 +73,7 @@ export class PromiseWork {
    * @throws StateError `ERR_IN_MICROTASK`: they cannot be moved here, and there are some.
    */
   enter(needed: boolean): () => void {
-    if (canMove()) return runTicks;
+    if (canMove()) return move;
     if (needed || this.#waiting > 0) throw inMicrotask();
     standing = true;
     return () => {};

@@ -1,7 +1,6 @@
 /** Node's loop waits for a selector, in place of the thread. */
 import { check, ELOOP, ENOSYS, invalidValue, StateError } from '../native/errors.js';
 import { native } from '../native/load.js';
-import { runTicks } from '../native/ticks.js';
 import type { BackendSet } from './backend-set.js';
 
 /** What to do when there is something. @returns whether to be called again; `false`: there was nothing. */
@@ -14,11 +13,6 @@ export type Turn = () => boolean;
 export const CLOCKS_DIFFER = 1;
 
 const HOSTS = ['uv', 'thread'];
-/**
- * Turns in a row before Node's loop goes on: one that follows at once spares a call by Node and a pass through libuv, but a
- * storm must not keep Node's timers from running.
- */
-const TURNS = 16;
 /** So many turns in a row that found nothing are more than chance. */
 const EMPTY_LIMIT = 64;
 /** Milliseconds between turns from then on: twice as long each time. */
@@ -114,16 +108,15 @@ export class Host {
     else this.#paused?.unref();
   }
 
-  /** Between two turns runs what Node runs between two of its callbacks. @returns whether there is more. */
   readonly #take = (): boolean => {
-    let turns = 0;
-    while (this.#turn?.() === true) {
+    const again = this.#turn?.() ?? false;
+    if (again) {
       this.#empty = 0;
       this.#pause = SHORTEST_PAUSE;
-      if (++turns === TURNS || !runTicks()) return true;
+    } else if (this.#turn !== null && ++this.#empty >= EMPTY_LIMIT) {
+      this.#backOff();
     }
-    if (this.#turn !== null && ++this.#empty >= EMPTY_LIMIT) this.#backOff();
-    return false;
+    return again;
   };
 
   /** Something wakes us again and again for nothing: a kernel that lies, a flood of wakes. It is not to have the thread. */
