@@ -37,13 +37,16 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
     accepted = oldest;
     return oldest;
   }
-  if (!(buffer instanceof Uint8Array)) throw invalidType(name, 'a Buffer or Uint8Array', buffer);
+  // What is no view but has its prototype, a Proxy of one, has no memory of its own to be asked for.
+  if (!ArrayBuffer.isView(buffer) || !(buffer instanceof Uint8Array)) {
+    throw invalidType(name, 'a Buffer or Uint8Array', buffer);
+  }
   const memory = memoryOf.call(buffer) as ArrayBuffer;
   const start = startOf.call(buffer);
   // What was good for one view is good for another: only to be moved away can it come to, and that leaves no bytes.
   const known = buffer.length > 0 && (memory === accepted.memory || memory === oldest.memory);
   if (!known) {
-    checkMemory(buffer, memory, name);
+    checkMemory(buffer, memory, start, name);
     if (memory.byteLength > MOST_KEPT) return { buffer, memory, start };
   }
   before = accepted;
@@ -62,6 +65,7 @@ function getterOf<T>(name: string): (this: Uint8Array) => T {
 function checkMemory(
   buffer: Uint8Array,
   memory: ArrayBufferLike & { readonly resizable?: boolean },
+  start: number,
   name: string,
 ): void {
   if (!(memory instanceof ArrayBuffer)) {
@@ -73,10 +77,9 @@ function checkMemory(
   if (buffer.length === 0 && isDetached(memory)) {
     throw invalidValue(name, 'over memory that was not moved away', new Description('a detached one'));
   }
-  const { byteOffset } = buffer;
   // The addon counts in 32 bits.
-  if (byteOffset + buffer.length > 0xffff_ffff) {
-    const given = new Description(`at byte ${byteOffset}`);
+  if (start + buffer.length > 0xffff_ffff) {
+    const given = new Description(`at byte ${start}`);
     throw outOfRange(name, 'within the first 4 GiB of its memory', given);
   }
 }

@@ -40,6 +40,16 @@ describe('checkBuffer', () => {
     }
   });
 
+  it('believes the memory, and not what a class of the caller says of it', () => {
+    class Lying extends Uint8Array {
+      override get byteOffset() {
+        return 8;
+      }
+    }
+    const buffer = new Lying(new ArrayBuffer(16), 4, 4);
+    expect(checkBuffer(buffer, 'buffer')).toEqual({ buffer, memory: buffer.buffer, start: 4 });
+  });
+
   it('refuses other kinds of bytes as of a wrong type', () => {
     for (const buffer of [
       ...NO_NUMBERS,
@@ -51,6 +61,8 @@ describe('checkBuffer', () => {
       new Uint8ClampedArray(4),
       new Float64Array(4),
       { buffer: new ArrayBuffer(4), byteLength: 4, byteOffset: 0 },
+      new Proxy(new Uint8Array(4), {}),
+      Object.create(Uint8Array.prototype),
     ]) {
       const error = thrownBy(() => checkBuffer(buffer as Uint8Array, 'buffer'));
       expect(error).toBeInstanceOf(TypeError);

@@ -4,10 +4,10 @@ import type { Sink, StreamReader } from './reader.js';
 type Step = IteratorResult<Buffer, undefined>;
 type Resolve = (step: Step | Promise<Step>) => void;
 
-// Whose promise is being made. One function for all promises: one of its own for each is garbage.
-let making: ChunkIterator | null = null;
+// What settles the promise that was just made. One function for all promises: one of its own for each is garbage.
+let resolveMade: Resolve | null = null;
 const takeResolve = (resolve: Resolve) => {
-  if (making !== null) making.resolve = resolve;
+  resolveMade = resolve;
 };
 
 /**
@@ -16,11 +16,8 @@ const takeResolve = (resolve: Resolve) => {
  */
 export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer | null> {
   readonly #reader: StreamReader;
-  /**
-   * @internal Of the step that waits. Its reject is not kept, which is a function for each connection: a rejected promise
-   * does as well.
-   */
-  resolve: Resolve | null = null;
+  // Of the step that waits. Its reject is not kept, which is a function for each connection: a rejected promise does as well.
+  #resolve: Resolve | null = null;
 
   constructor(reader: StreamReader) {
     this.#reader = reader;
@@ -28,14 +25,14 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
 
   next(): Promise<Step> {
     // One waits: the reader says to another what it says to everybody.
-    if (this.resolve !== null) return new ChunkIterator(this.#reader).next();
+    if (this.#resolve !== null) return new ChunkIterator(this.#reader).next();
     try {
       this.#reader.promises.begin();
     } catch (error) {
       return Promise.reject(error);
     }
-    making = this;
     const step = new Promise<Step>(takeResolve);
+    this.#resolve = resolveMade;
     try {
       this.#reader.readTo(this);
     } catch (error) {
@@ -64,8 +61,8 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
   }
 
   #settle(step: Step | Promise<Step>): void {
-    const { resolve } = this;
-    this.resolve = null;
+    const resolve = this.#resolve;
+    this.#resolve = null;
     this.#reader.promises.end();
     resolve?.(step);
   }
