@@ -17,7 +17,12 @@ describe('the timers cell', () => {
     expect(code, stderr).toBe(0);
     const results = storedResults(folder.join('results.json'));
     const crowd = rowsOf(results, 'timers, crowd');
-    expect(Object.keys(crowd)).toEqual(['reactor, blocking', 'reactor, hosted', 'setTimeout']);
+    expect(Object.keys(crowd)).toEqual([
+      'reactor, blocking',
+      'reactor, hosted',
+      'AsyncResource',
+      'setTimeout',
+    ]);
     for (const { samples } of Object.values(crowd)) {
       expect(samples).toEqual([{ timers: 2000, milliseconds: expect.any(Number) }]);
     }
