@@ -27,6 +27,6 @@ for source in load/*.c rivals/*.c; do
   fi
   # Under another name first: the program may be running, or another build may be under way.
   # Unquoted, so that CC may carry a wrapper or options: CC='ccache gcc'.
-  ${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -o "$program.$$" "$source" $flags
+  ${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -o "$program.$$" "$source" -pthread $flags
   mv "$program.$$" "$program"
 done

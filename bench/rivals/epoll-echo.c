@@ -1,12 +1,17 @@
 // A single-threaded epoll(7) echo server: the limit to compare with, the same system calls and no language.
 //
-//   epoll-echo [--host 127.0.0.1] [--port 0] | --unix PATH
+//   epoll-echo [--host 127.0.0.1] [--port 0] | --unix PATH [--idle-thread]
 //
 // Prints `listening PORT` (or `listening PATH`) once it listens; SIGTERM or SIGINT ends it with exit code 0.
+//
+// --idle-thread starts a thread that does nothing. In a process with threads, as each of Node's is, the
+// kernel counts who uses a file for the time of every call, and the C library makes each call a cancellation
+// point.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -164,6 +169,18 @@ static int open_listener(const struct endpoint* endpoint) {
   return fd;
 }
 
+static void* sleep_for_ever(void* nothing) {
+  for (;;) pause();
+  return nothing;
+}
+
+// The signals are blocked by now, and so they are for the thread: none disturbs it.
+static void start_idle_thread(void) {
+  pthread_t thread;
+  errno = pthread_create(&thread, NULL, sleep_for_ever, NULL);
+  if (errno != 0) fail_call("pthread_create");
+}
+
 static int local_port(int fd) {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;
@@ -173,16 +190,21 @@ static int local_port(int fd) {
 }
 
 int main(int argc, char** argv) {
-  static const struct option options[] = {ENDPOINT_OPTIONS, {0}};
+  static const struct option options[] = {ENDPOINT_OPTIONS, {"idle-thread", no_argument, NULL, 't'}, {0}};
   struct endpoint_options names = {.host = "127.0.0.1", .port = "0"};
+  bool idle_thread = false;
   for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-    if (!take_endpoint_option(&names, option)) return 1;
+    if (option == 't')
+      idle_thread = true;
+    else if (!take_endpoint_option(&names, option))
+      return 1;
   }
   if (optind < argc) fail("unexpected argument '%s'", argv[optind]);
 
   raise_descriptor_limit();
   struct server server = {.endpoint = endpoint_of(&names)};
   const int signals = open_signals();
+  if (idle_thread) start_idle_thread();
   server.listener = open_listener(&server.endpoint);
   server.epoll = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   watch(&server, EPOLL_CTL_ADD, signals, EPOLLIN);

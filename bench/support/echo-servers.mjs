@@ -6,6 +6,7 @@ import { inC, inNode, inPython, ours } from './commands.mjs';
 /** Looked for when they are asked for: a Python that has something, or a program that must be compiled first. */
 const SERVERS = {
   'epoll in C': () => inC('epoll-echo'),
+  'epoll in C, idle thread': () => inC('epoll-echo', '--idle-thread'),
   'libuv in C': () => inC('libuv-echo'),
   'libevent in C': () => inC('libevent-echo'),
   'addon alone': () => ours('servers/bare.mjs'),
