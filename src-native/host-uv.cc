@@ -104,6 +104,7 @@ class UvHost final : public Host {
 
  private:
   void TakeTurns() {
+    Napi::HandleScope scope(env());
     for (int turns = 0; turns < kTurns; turns++) {
       if (TakeTurn() != Outcome::kAgain) return;
     }

@@ -144,10 +144,10 @@ void Host::Yield() {
 }
 
 Host::Answer Host::Ask() {
-  Napi::HandleScope scope(env_);
-  napi_value receiver = nullptr, result = nullptr;
-  napi_get_global(env_, &receiver);
-  if (napi_make_callback(env_, context_, receiver, turn_.Value(), 0, nullptr, &result) != napi_ok) {
+  const napi_value turn = turn_.Value();
+  napi_value result = nullptr;
+  // The receiver must be an object; the turn looks at none.
+  if (napi_make_callback(env_, context_, turn, turn, 0, nullptr, &result) != napi_ok) {
     return RouteException(env_) ? Answer::kAgain : Answer::kDead;
   }
   bool again = false;

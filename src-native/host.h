@@ -51,7 +51,7 @@ class Host {
 
   enum class Outcome { kAgain, kResting, kStopped };
 
-  // Calls the turn once.
+  // Calls the turn once. The caller opens a scope for handles, one for many turns.
   Outcome TakeTurn();
   // There is more, but the others of the loop want to live, too: waits, and is called at once.
   void Yield();
