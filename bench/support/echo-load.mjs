@@ -1,6 +1,6 @@
 /** The load of the echo servers, bench/load/echo-load.c. */
 import { nativeProgram } from './native.mjs';
-import { measure, startInTurns } from './programs.mjs';
+import { startInTurns } from './programs.mjs';
 
 /** @returns {string | undefined} how to have it, where it is missing. */
 export function missingEchoLoad() {
@@ -19,28 +19,6 @@ export function missingEchoLoad() {
  * @property {boolean} [quantiles] - of the latencies, many.
  */
 
-/** @type {(server: import('./programs.mjs').Server, load: EchoLoad, core: number | undefined) => string[]} */
-function commandOf(server, { connections, size, seconds, busy = true, quantiles = false }, core) {
-  const args = ['--port', server.port, '--server-pid', server.pid, '--connections', connections];
-  args.push('--size', size, '--seconds', seconds);
-  if (quantiles) args.push('--quantiles');
-  if (busy && core !== undefined) args.push('--busy');
-  return [nativeProgram('echo-load').path, ...args.map(String)];
-}
-
-/**
- * Has a server echo over new connections.
- *
- * @param {import('./programs.mjs').Server} server
- * @param {EchoLoad & { settle: number }} load - `settle`: seconds that it runs before it is measured.
- * @param {number | undefined} core - the load's own.
- */
-export function echoed(server, load, core) {
-  const { settle, seconds } = load;
-  const command = [...commandOf(server, load, core), '--warmup', `${settle}`];
-  return measure(command, core, settle + seconds);
-}
-
 /**
  * Has a server echo again and again, over the same connections, which are made in the first turn.
  *
@@ -49,7 +27,12 @@ export function echoed(server, load, core) {
  * @param {number | undefined} core - the load's own.
  */
 export function echoesInTurns(server, load, core) {
-  const { turn, stop } = startInTurns([...commandOf(server, load, core), '--turns'], core);
+  const { connections, size, seconds, busy = true, quantiles = false } = load;
+  const args = ['--turns', '--port', server.port, '--server-pid', server.pid, '--connections', connections];
+  args.push('--size', size, '--seconds', seconds);
+  if (quantiles) args.push('--quantiles');
+  if (busy && core !== undefined) args.push('--busy');
+  const { turn, stop } = startInTurns([nativeProgram('echo-load').path, ...args.map(String)], core);
   return {
     /** @param {number} settle - seconds that it runs before it is measured. */
     turn: (settle) => turn(`${settle}`),

@@ -1,9 +1,10 @@
 /** The cell of many connections, run for a moment: what it finds and how it collects, not how much of it there is. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
-import { withConnections } from '../../bench/cells/c10k/connections.mjs';
+import { describe, expect, it, vi } from 'vitest';
+import { openConnections, withConnections } from '../../bench/cells/c10k/connections.mjs';
 import { memoryGroup } from '../../bench/cells/c10k/memory.mjs';
 import { c10k } from '../../bench/cells/c10k.mjs';
 import { comesToRest } from '../../bench/support/activity.mjs';
@@ -89,6 +90,23 @@ describe.runIf(process.platform === 'linux')('the cell c10k', { timeout: 60_000 
       await expect(withConnections(server, 5, undefined, pause)).rejects.toThrow(
         'of 5 connections the server has 4',
       );
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('does not take those of others for one that the server lost', async () => {
+    const server = await startServer([process.execPath, '--input-type=module', '-e', FORGETFUL], undefined);
+    try {
+      const { check, close } = await openConnections(server, 5, undefined);
+      const other = createConnection(server.port, '127.0.0.1').on('error', () => {});
+      try {
+        await once(other, 'connect');
+        await vi.waitFor(() => expect(() => check(1)).toThrow('of 5 connections the server has 4'));
+      } finally {
+        other.destroy();
+        await close();
+      }
     } finally {
       await server.stop();
     }

@@ -28,16 +28,16 @@ describe('the load of an echo server', () => {
     mkdirSync(tools);
     // Says what it was told to run.
     writeFileSync(join(tools, 'taskset'), '#!/bin/sh\necho "{\\"command\\": \\"$*\\"}"\n', { mode: 0o755 });
-    const load = JSON.stringify({ connections: 1, size: 64, settle: 0, seconds: 0.1, ...options });
-    const source = `import { echoed } from '${join(support, 'echo-load.mjs')}';
-      console.log((await echoed({ port: 1, pid: 1 }, ${load}, 1)).command);`;
+    const load = JSON.stringify({ connections: 1, size: 64, seconds: 0.1, ...options });
+    const source = `import { echoesInTurns } from '${join(support, 'echo-load.mjs')}';
+      console.log((await echoesInTurns({ port: 1, pid: 1 }, ${load}, 1).turn(0)).command);`;
     const run = spawn(process.execPath, ['--input-type=module', '-e', source], {
       env: { ...process.env, PATH: `${tools}:${process.env['PATH']}` },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const { code, stdout, stderr } = await outcomeOf(run);
     expect(code, stderr).toBe(0);
-    expect(stdout).toMatch(/^-c 1 .*echo-load --port 1 /);
+    expect(stdout).toMatch(/^-c 1 .*echo-load --turns --port 1 /);
     expect(stdout.trim().split(' ').includes(BUSY)).toBe(polls);
   });
 

@@ -1,17 +1,15 @@
 /** What idle connections cost the busy ones. */
-import { comesToRest } from '../../support/activity.mjs';
-import { echoed, missingEchoLoad } from '../../support/echo-load.mjs';
+import { echoesInTurns, missingEchoLoad } from '../../support/echo-load.mjs';
 import { echoServer } from '../../support/echo-servers.mjs';
 import { startServer } from '../../support/programs.mjs';
 import { promisedIn } from '../../support/promised.mjs';
 import { inRounds } from '../../support/rounds.mjs';
 import { asPart, partOf } from '../parts.mjs';
-import { withConnections } from './connections.mjs';
+import { openConnections } from './connections.mjs';
 
 /** @typedef {import('../../support/echo-servers.mjs').ServerName} ServerName */
-/** @typedef {import('../../support/programs.mjs').Server} Server */
-/** @typedef {import('../../support/results.mjs').Figure} Figure */
 /** @typedef {import('../../support/results.mjs').Group} Group */
+/** @typedef {import('../../support/results.mjs').Sample} Sample */
 /** @typedef {[number, number] | null} Cores */
 /**
  * @typedef {object} Load
@@ -26,8 +24,8 @@ import { withConnections } from './connections.mjs';
 /** @type {ServerName[]} */
 const ALL = ['dispatch, epoll', 'watchers, hosted', 'streams, hosted', 'node:net'];
 const SIZE = 1024;
-/** Seconds until the new connections of a turn are as quick as they will be. */
-const SETTLE = 0.1;
+/** Seconds of a turn before it is measured: others have had the processor's caches since the one before. */
+const SETTLE = 0.03;
 
 const ALONE = 'c10k, throughput alone';
 const AMONG_IDLE = 'c10k, throughput among idle';
@@ -57,8 +55,8 @@ export async function throughputGroups(load, cores) {
       id: AMONG_IDLE,
       title: `${active} busy connections, among ${idle.toLocaleString('en')} idle ones`,
       note:
-        'The same processes in the same turns, once alone and once among idle connections, in an order that changes from ' +
-        'turn to turn; before either they have come to rest.',
+        'Two processes of the same program, one alone and one among idle connections, in short turns whose order changes ' +
+        'from round to round; the one whose turn it is not waits.',
       figures: [
         { ...THROUGHPUT, beside },
         { ...CPU, beside },
@@ -72,50 +70,62 @@ export async function throughputGroups(load, cores) {
 /** @type {(load: Load, cores: Cores) => Promise<import('../../support/results.mjs').Row[]>} */
 async function measured(load, cores) {
   const missing = missingEchoLoad();
-  /** @type {Promise<Server>[]} */
-  const servers = [];
+  /** @type {(() => Promise<void>)[]} - what was started, the last one first. */
+  const endings = [];
   const contenders = (load.everybody ? ALL : promisedIn(AMONG_IDLE, ALL)).map(echoServer).map((rival) => {
-    /** @type {Promise<Server> | undefined} */
+    /** @type {Promise<(round: number) => Promise<Sample>> | undefined} */
     let starting;
-    const start = () => {
-      const server = startServer(rival.command, cores?.[0]);
-      servers.push(server);
-      return server;
-    };
     /** @param {number} round */
     const turn = async (round) => {
-      starting ??= start();
-      return await turnOf(await starting, load, round, cores?.[1]);
+      starting ??= startPair(rival.command, load, cores, endings);
+      return await (await starting)(round);
     };
     return { ...rival, missing: rival.missing ?? missing, turn };
   });
   try {
     return await inRounds('c10k, throughput', contenders, load.rounds);
   } finally {
-    const started = await Promise.allSettled(servers);
-    await Promise.all(started.map((server) => server.status === 'fulfilled' && server.value.stop()));
+    for (const end of endings) await end();
   }
 }
 
 /**
- * @param {Server} server
+ * Starts the same server twice, the second among idle connections.
+ *
+ * @param {readonly string[]} command
  * @param {Load} load
- * @param {number} round
- * @param {number | undefined} core - of the load.
+ * @param {Cores} cores
+ * @param {(() => Promise<void>)[]} endings - to which those of what it starts are added.
+ * @returns {Promise<(round: number) => Promise<Sample>>} a turn of both.
  */
-async function turnOf(server, { active, idle, seconds, warmUp }, round, core) {
-  const load = { connections: active, size: SIZE, settle: round === 0 ? warmUp : SETTLE, seconds };
-  const busy = async () => {
-    const sample = await echoed(server, load, core);
-    const { messagesPerSecond = Number.NaN, cpuMicrosecondsPerMessage = Number.NaN } = sample;
-    // Below 1 by far, it was not the server that all waited for, but whoever took its core.
-    return { ...sample, coreShare: (messagesPerSecond * cpuMicrosecondsPerMessage) / 1e6 };
+async function startPair(command, { active, idle, seconds, warmUp }, cores, endings) {
+  /** @param {string} part */
+  const start = async (part) => {
+    const server = await startServer(command, cores?.[0]);
+    endings.unshift(server.stop);
+    const echoes = echoesInTurns(server, { connections: active, size: SIZE, seconds }, cores?.[1]);
+    endings.unshift(echoes.stop);
+    /** @param {number} settle */
+    const busy = async (settle) => {
+      const sample = await echoes.turn(settle);
+      const { messagesPerSecond = Number.NaN, cpuMicrosecondsPerMessage = Number.NaN } = sample;
+      // Below 1 by far, it was not the server that all waited for, but whoever took its core.
+      const coreShare = (messagesPerSecond * cpuMicrosecondsPerMessage) / 1e6;
+      return asPart(part, { ...sample, coreShare });
+    };
+    return { server, busy };
   };
-  const alone = async () => {
-    await comesToRest(server.pid);
-    return asPart('alone', await busy());
+  const alone = await start('alone');
+  const among = await start('among');
+  const connections = await openConnections(among.server, idle, cores?.[1]);
+  endings.unshift(connections.close);
+  return async (round) => {
+    const settle = round === 0 ? warmUp : SETTLE;
+    /** @type {Sample} */
+    const sample = {};
+    for (const { busy } of round % 2 === 0 ? [alone, among] : [among, alone])
+      Object.assign(sample, await busy(settle));
+    connections.check(active);
+    return sample;
   };
-  const among = async () => asPart('among', await withConnections(server, idle, core, busy));
-  if (round % 2 === 0) return { ...(await alone()), ...(await among()) };
-  return { ...(await among()), ...(await alone()) };
 }
