@@ -6,12 +6,12 @@ import { throughputGroups } from './c10k/throughput.mjs';
 /** `quick` leaves out of whom nothing is promised. */
 const PASSES = {
   full: {
-    throughput: { active: 100, idle: 9900, seconds: 0.02, warmUp: 1, rounds: 121, everybody: true },
+    throughput: { active: 100, idle: 9900, seconds: 0.02, warmUp: 1, rounds: 201, everybody: true },
     memory: { connections: 10_000, rounds: 5, everybody: true },
     idleSecond: { connections: 10_000, milliseconds: 1000, rounds: 5, everybody: true },
   },
   quick: {
-    throughput: { active: 100, idle: 9900, seconds: 0.02, warmUp: 1, rounds: 99, everybody: false },
+    throughput: { active: 100, idle: 9900, seconds: 0.02, warmUp: 1, rounds: 199, everybody: false },
     memory: { connections: 10_000, rounds: 1, everybody: false },
     idleSecond: { connections: 10_000, milliseconds: 1000, rounds: 2, everybody: false },
   },

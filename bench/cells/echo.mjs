@@ -27,13 +27,13 @@ const PASSES = {
   full: {
     names: serverNames,
     loads: [
-      { ...MAIN, rounds: 121 },
+      { ...MAIN, rounds: 201 },
       ...OTHERS.map((load) => ({ ...load, seconds: 0.15, rounds: 5, warmUp: 0.3 })),
     ],
   },
   quick: {
     names: promisedIn('echo, 64 × 1 KiB', serverNames),
-    loads: [{ ...MAIN, rounds: 99 }],
+    loads: [{ ...MAIN, rounds: 199 }],
   },
   moment: {
     names: serverNames,

@@ -25,7 +25,7 @@ import { inRounds } from '../support/rounds.mjs';
  * Seconds of a turn before it is measured. Others have had the processor's caches since the one before, and a server finds
  * few events in each wait until it is behind.
  */
-const SETTLE = 0.03;
+const SETTLE = 0.005;
 
 /**
  * The servers live through all loads and rounds, and connections through all rounds of their load; one whose turn it is

@@ -1,4 +1,7 @@
-/** Rivals in turn, round by round: A B C A B C …, so that all meet the same disturbances of a shared machine. */
+/**
+ * Rivals in turn, round by round: D B A C E D B A C E …, so that all meet the same disturbances of a shared machine. Those
+ * come and go within a round: the less time lies between two turns, the less their ratio has of it.
+ */
 import { fileURLToPath } from 'node:url';
 import { measure } from './programs.mjs';
 
@@ -22,21 +25,36 @@ import { measure } from './programs.mjs';
  * One that fails is named in its row, and takes no further turns; the others go on.
  *
  * @param {string} title - for the progress, on standard error.
- * @param {readonly Contender[]} contenders
+ * @param {readonly Contender[]} contenders - the first is the one that the others are held against, and the earlier another one
+ *   stands, the nearer to it is its turn.
  * @param {number} rounds
  * @param {Order} [order]
  * @returns {Promise<Row[]>}
  */
 export async function inRounds(title, contenders, rounds, { warmUp = true, atOnce = 1 } = {}) {
   const entries = contenders.map((contender) => ({ contender, row: rowFor(contender) }));
+  const order = aroundTheFirst(entries);
   for (let round = warmUp ? 0 : 1; round <= rounds; round++) {
     console.error(`${title}: ${round === 0 ? 'warm-up' : `round ${round}/${rounds}`}`);
-    for (let first = 0; first < entries.length; first += atOnce) {
-      const some = entries.slice(first, first + atOnce);
+    for (let first = 0; first < order.length; first += atOnce) {
+      const some = order.slice(first, first + atOnce);
       await Promise.all(some.map(({ contender, row }) => takeTurn(title, contender, row, round)));
     }
   }
   return entries.map(({ row }) => row);
+}
+
+/**
+ * The first in the middle, and the others by turns before it and after it: A B C D E as D B A C E.
+ *
+ * @template Entry
+ * @param {readonly Entry[]} entries
+ * @returns {Entry[]}
+ */
+function aroundTheFirst(entries) {
+  const before = entries.filter((_, index) => index % 2 === 1);
+  const after = entries.filter((_, index) => index % 2 === 0);
+  return [...before.reverse(), ...after];
 }
 
 /** @type {(contender: Contender) => Row} */

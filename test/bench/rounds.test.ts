@@ -20,12 +20,21 @@ describe('rounds', () => {
   it('are one after the other, and the first is a warm-up that leaves no sample', async () => {
     const notes: string[] = [];
     const rows = await inRounds('made up', contenders(notes, ['A', 'B']), 2);
-    expect(notes.filter((note) => !note.startsWith('/'))).toEqual(['A0', 'B0', 'A1', 'B1', 'A2', 'B2']);
-    expect(notes[1]).toBe('/A0');
+    expect(notes.filter((note) => !note.startsWith('/'))).toEqual(['B0', 'A0', 'B1', 'A1', 'B2', 'A2']);
+    expect(notes[1]).toBe('/B0');
     expect(rows).toEqual([
       { name: 'A', samples: [{ round: 1 }, { round: 2 }] },
       { name: 'B', samples: [{ round: 1 }, { round: 2 }] },
     ]);
+  });
+
+  it('have the first in the middle, and the nearer to it the earlier another stands', async () => {
+    const notes: string[] = [];
+    const rows = await inRounds('made up', contenders(notes, ['A', 'B', 'C', 'D', 'E']), 1, {
+      warmUp: false,
+    });
+    expect(notes.filter((note) => !note.startsWith('/')).join(' ')).toBe('D1 B1 A1 C1 E1');
+    expect(rows.map((row: { name: string }) => row.name).join(' ')).toBe('A B C D E');
   });
 
   it('need no warm-up of who is started anew for each turn', async () => {
@@ -38,7 +47,7 @@ describe('rounds', () => {
   it('may have several turns at once where nothing is timed', async () => {
     const notes: string[] = [];
     await inRounds('made up', contenders(notes, ['A', 'B', 'C']), 1, { warmUp: false, atOnce: 2 });
-    expect(notes).toEqual(['A1', 'B1', '/A1', '/B1', 'C1', '/C1']);
+    expect(notes).toEqual(['B1', 'A1', '/B1', '/A1', 'C1', '/C1']);
   });
 
   it('name who failed, who takes no further turns, and who is missing, who takes none', async () => {

@@ -25,7 +25,7 @@ import { openConnections } from './connections.mjs';
 const ALL = ['dispatch, epoll', 'watchers, hosted', 'streams, hosted', 'node:net'];
 const SIZE = 1024;
 /** Seconds of a turn before it is measured: others have had the processor's caches since the one before. */
-const SETTLE = 0.03;
+const SETTLE = 0.005;
 
 const ALONE = 'c10k, throughput alone';
 const AMONG_IDLE = 'c10k, throughput among idle';
