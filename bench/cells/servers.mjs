@@ -1,5 +1,5 @@
 /** Echo servers under the same loads: each a process of its own, taking short turns with its rivals. */
-import { echoesInTurns, missingEchoLoad } from '../support/echo-load.mjs';
+import { echoesInTurns, missingEchoLoad, SETTLE } from '../support/echo-load.mjs';
 import { echoServer } from '../support/echo-servers.mjs';
 import { startServer } from '../support/programs.mjs';
 import { inRounds } from '../support/rounds.mjs';
@@ -20,12 +20,6 @@ import { inRounds } from '../support/rounds.mjs';
  * @property {boolean} [busy] - whether the load polls, and never sleeps: so it is if nothing is said.
  * @property {boolean} [quantiles] - of the latencies, many.
  */
-
-/**
- * Seconds of a turn before it is measured. Others have had the processor's caches since the one before, and a server finds
- * few events in each wait until it is behind.
- */
-const SETTLE = 0.005;
 
 /**
  * The servers live through all loads and rounds, and connections through all rounds of their load; one whose turn it is

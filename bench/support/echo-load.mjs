@@ -2,6 +2,12 @@
 import { nativeProgram } from './native.mjs';
 import { startInTurns } from './programs.mjs';
 
+/**
+ * Seconds of a turn before it is measured. Others have had the processor's caches since the one before, and a server finds
+ * few events in each wait until it is behind.
+ */
+export const SETTLE = 0.005;
+
 /** @returns {string | undefined} how to have it, where it is missing. */
 export function missingEchoLoad() {
   return nativeProgram('echo-load').missing;

@@ -25,8 +25,8 @@ import { measure } from './programs.mjs';
  * One that fails is named in its row, and takes no further turns; the others go on.
  *
  * @param {string} title - for the progress, on standard error.
- * @param {readonly Contender[]} contenders - the first is the one that the others are held against, and the earlier another one
- *   stands, the nearer to it is its turn.
+ * @param {readonly Contender[]} contenders - the first is the one that the others are held against, and the
+ *   earlier another one stands, the nearer to it is its turn.
  * @param {number} rounds
  * @param {Order} [order]
  * @returns {Promise<Row[]>}

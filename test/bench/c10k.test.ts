@@ -101,7 +101,9 @@ describe.runIf(process.platform === 'linux')('the cell c10k', { timeout: 60_000 
       const { check, close } = await openConnections(server, 5, undefined);
       const other = createConnection(server.port, '127.0.0.1').on('error', () => {});
       try {
-        await once(other, 'connect');
+        other.write('x');
+        // It has been accepted: from here on the server has six, and then five.
+        await once(other, 'data');
         await vi.waitFor(() => expect(() => check(1)).toThrow('of 5 connections the server has 4'));
       } finally {
         other.destroy();

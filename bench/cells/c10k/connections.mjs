@@ -12,8 +12,8 @@ const CLIENT = fileURLToPath(new URL('../../programs/connections.mjs', import.me
  * @param {{ port: number, pid: number }} server - whoever was connected before is forgotten first.
  * @param {number} count
  * @param {number | undefined} core - the client's.
- * @returns {Promise<{ check: (others?: number) => void, close: () => Promise<void> }>} `check`: that none
- *   of them has ended meanwhile, though `others` have come.
+ * @returns {Promise<{ check: (others?: number) => void, close: () => Promise<void> }>} `check`: that none of
+ *   them has ended meanwhile, where so many `others` have come.
  */
 export async function openConnections({ port, pid }, count, core) {
   await comesToRest(pid);

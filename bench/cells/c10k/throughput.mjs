@@ -1,5 +1,5 @@
 /** What idle connections cost the busy ones. */
-import { echoesInTurns, missingEchoLoad } from '../../support/echo-load.mjs';
+import { echoesInTurns, missingEchoLoad, SETTLE } from '../../support/echo-load.mjs';
 import { echoServer } from '../../support/echo-servers.mjs';
 import { startServer } from '../../support/programs.mjs';
 import { promisedIn } from '../../support/promised.mjs';
@@ -24,8 +24,6 @@ import { openConnections } from './connections.mjs';
 /** @type {ServerName[]} */
 const ALL = ['dispatch, epoll', 'watchers, hosted', 'streams, hosted', 'node:net'];
 const SIZE = 1024;
-/** Seconds of a turn before it is measured: others have had the processor's caches since the one before. */
-const SETTLE = 0.005;
 
 const ALONE = 'c10k, throughput alone';
 const AMONG_IDLE = 'c10k, throughput among idle';
