@@ -24,8 +24,8 @@ const ALL = [
 
 /** Short turns, and many, as of echo. `warmUp`: seconds, in which V8 compiles the servers. */
 const PASSES = {
-  full: { names: ALL, rounds: 51, seconds: 0.05, warmUp: 1 },
-  quick: { names: promisedIn('latency, 1 × 64 B', ALL), rounds: 121, seconds: 0.05, warmUp: 0.7 },
+  full: { names: ALL, rounds: 201, seconds: 0.02, warmUp: 1 },
+  quick: { names: promisedIn('latency, 1 × 64 B', ALL), rounds: 199, seconds: 0.02, warmUp: 0.7 },
   moment: { names: ALL, rounds: 1, seconds: 0.03, warmUp: 0.02 },
 };
 const CONNECTIONS = 1;
