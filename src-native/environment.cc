@@ -20,9 +20,6 @@
 namespace iomux {
 namespace {
 
-// Milliseconds: worker.terminate() is to return within 50.
-constexpr double kStretch = 25;
-
 bool Forced(const char* variable) {
   const char* value = std::getenv(variable);
   return value != nullptr && value[0] == '1';
@@ -107,10 +104,6 @@ int Environment::Add(std::unique_ptr<WaitSet> set) {
   return static_cast<int>(sets_.size() - 1);
 }
 
-WaitSet* Environment::Find(int id) const {
-  return id >= 0 && static_cast<size_t>(id) < sets_.size() ? sets_[id].get() : nullptr;
-}
-
 bool Environment::Remove(int id) {
   if (Find(id) == nullptr) return false;
   sets_[id]->Close();
@@ -130,10 +123,6 @@ int Environment::Interruptible(Napi::Function probe) {
   interrupt_ = watch;
   probe_ = Napi::Persistent(probe);
   return 0;
-}
-
-Deadline Environment::Stretch(const Deadline& deadline) const {
-  return unserved_ ? deadline.Within(kStretch) : deadline;
 }
 
 bool Environment::TakeInterrupt() {

@@ -35,7 +35,9 @@ class Environment {
   // Wait sets are known to JavaScript by a small number, which costs less than unwrapping an object on each
   // wait. None is given twice: who has an old one must not reach another's set.
   int Add(std::unique_ptr<WaitSet> set);
-  WaitSet* Find(int id) const;
+  WaitSet* Find(int id) const {
+    return id >= 0 && static_cast<size_t>(id) < sets_.size() ? sets_[id].get() : nullptr;
+  }
   bool Remove(int id);
 
   // worker.terminate() can only end JavaScript that runs. So that a blocked wait hears of it, every wait of a
@@ -48,7 +50,9 @@ class Environment {
   // handle, until its loop has answered, and the loop of a blocked thread does not: after an interrupt that
   // was no stop, the stop itself may be silent. While the loop is unserved, a wait therefore comes back now
   // and then to ask.
-  Deadline Stretch(const Deadline& deadline) const;
+  Deadline Stretch(const Deadline& deadline) const {
+    return unserved_ ? deadline.Within(kStretch) : deadline;
+  }
   // Whether a wait must end, asked each time it comes back from the kernel: `rang` where the interrupt was
   // ready, `idle` where nothing was reported. Waking alone is not enough: V8 honours a termination only at a
   // function's entry, and a bare loop around a native wait would block again. So once true it stays true, and
@@ -64,6 +68,9 @@ class Environment {
 
  private:
   explicit Environment(Napi::Env env);
+
+  // Milliseconds: worker.terminate() is to return within 50.
+  static constexpr double kStretch = 25;
 
   // Takes the interrupt. False where JavaScript may no longer run.
   bool TakeInterrupt();

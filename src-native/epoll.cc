@@ -11,6 +11,7 @@
 
 #include "arguments.h"
 #include "poll.h"
+#include "system-call.h"
 #include "timeout.h"
 #include "wait-set.h"
 
@@ -54,8 +55,14 @@ int WaitIn(Environment& environment, int epfd, epoll_event* events, int capacity
     if (errno != ENOSYS && errno != EPERM) return -errno;
     environment.ForgetPwait2();
   }
-  const int count = epoll_wait(epfd, events, capacity, deadline.RemainingMilliseconds());
-  return count < 0 ? -errno : count;
+  // Without what a C library puts around it in a process with threads, as recv in socket.cc.
+  const int left = deadline.RemainingMilliseconds();
+#if defined(SYS_epoll_wait)
+  const long count = SystemCall(SYS_epoll_wait, epfd, reinterpret_cast<long>(events), capacity, left, 0, 0);
+#else
+  const int count = epoll_wait(epfd, events, capacity, left);
+#endif
+  return count < 0 ? -errno : static_cast<int>(count);
 }
 
 constexpr uint32_t FromEpoll(uint32_t events) {

@@ -8,16 +8,54 @@
 #include "descriptor.h"
 
 namespace iomux {
+
+// Wait and Run are one function with the one that is exported: each return after a system call is one that
+// the processor does not predict; see system-call.h.
+
+[[gnu::always_inline]] inline int WaitSet::Run(Memory results) {
+  if (results.length < kTriple) return -EINVAL;
+  results_ = reinterpret_cast<int32_t*>(results.data);
+  capacity_ = results.length / kTriple;
+  Deadline deadline = environment_.stopped() ? Deadline(0) : deadline_;
+  if (!waker_.Begin(!deadline.immediate())) deadline = Deadline(0);
+  count_ = 0;
+  int status;
+  bool stop;
+  do {
+    bell_rang_ = timer_rang_ = interrupted_ = false;
+    status = WaitOnce(environment_.Stretch(deadline));
+    if (status == -EINTR) status = 0;  // what is left of the deadline is waited for again
+    if (bell_rang_) waker_.Quiet();
+    // A rung bell alone proves no wake: it may be the late ring of one that an earlier wait took.
+    stop = waker_.due() || environment_.EndsWait(interrupted_, count_ == 0);
+  } while (status == 0 && count_ == 0 && !stop && !deadline.Expired());
+  if (waker_.End()) stop = true;
+  // Somebody looked into a set that its host waits for. A wake rings again, and whatever was to wake the
+  // host, and was taken here, must not be missed there.
+  if (host_ != nullptr && host_->resting() && (!waker_.Begin(true) || stop || bell_rang_ || timer_rang_)) {
+    waker_.Ring();
+  }
+  if (status < 0) return status;
+  return static_cast<int>(count_) | (stop ? kEnded : 0);
+}
+
+[[gnu::always_inline]] inline int WaitSet::Wait(Memory results, double milliseconds) {
+  deadline_ = Deadline(milliseconds);
+  return Run(results);
+}
+
+inline int WaitSet::Resume(Memory results) { return deadline_.Expired() ? kEnded : Run(results); }
+
 namespace {
 
 // waitSetWait(id, results, milliseconds) → count of triples, with kEnded
-int Wait(Environment& environment, int id, Words results, double milliseconds) {
+int Wait(Environment& environment, int id, Memory results, double milliseconds) {
   WaitSet* set = environment.Find(id);
   return set == nullptr ? -EBADF : set->Wait(results, milliseconds);
 }
 
 // waitSetResume(id, results) → the same, until the deadline of the last wait
-int Resume(Environment& environment, int id, Words results) {
+int Resume(Environment& environment, int id, Memory results) {
   WaitSet* set = environment.Find(id);
   return set == nullptr ? -EBADF : set->Resume(results);
 }
@@ -91,40 +129,6 @@ int WaitSet::Listen(int signal, Napi::Int32Array count) {
 Mailbox& WaitSet::OpenMailbox() {
   if (mailbox_ == nullptr) mailbox_ = Mailbox::Open();
   return *mailbox_;
-}
-
-int WaitSet::Wait(Words results, double milliseconds) {
-  deadline_ = Deadline(milliseconds);
-  return Run(results);
-}
-
-int WaitSet::Resume(Words results) { return deadline_.Expired() ? kEnded : Run(results); }
-
-int WaitSet::Run(Words results) {
-  if (results.length < 3) return -EINVAL;
-  results_ = results.data;
-  capacity_ = results.length / 3;
-  Deadline deadline = environment_.stopped() ? Deadline(0) : deadline_;
-  if (!waker_.Begin(!deadline.immediate())) deadline = Deadline(0);
-  count_ = 0;
-  int status;
-  bool stop;
-  do {
-    bell_rang_ = timer_rang_ = interrupted_ = false;
-    status = WaitOnce(environment_.Stretch(deadline));
-    if (status == -EINTR) status = 0;  // what is left of the deadline is waited for again
-    if (bell_rang_) waker_.Quiet();
-    // A rung bell alone proves no wake: it may be the late ring of one that an earlier wait took.
-    stop = waker_.due() || environment_.EndsWait(interrupted_, count_ == 0);
-  } while (status == 0 && count_ == 0 && !stop && !deadline.Expired());
-  if (waker_.End()) stop = true;
-  // Somebody looked into a set that its host waits for. A wake rings again, and whatever was to wake the
-  // host, and was taken here, must not be missed there.
-  if (host_ != nullptr && host_->resting() && (!waker_.Begin(true) || stop || bell_rang_ || timer_rang_)) {
-    waker_.Ring();
-  }
-  if (status < 0) return status;
-  return static_cast<int>(count_) | (stop ? kEnded : 0);
 }
 
 void RegisterWaitSet(Napi::Object exports, Environment& environment) {

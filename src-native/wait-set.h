@@ -62,12 +62,11 @@ class WaitSet {
   static constexpr int kEnded = 0x40000000;
 
   // Waits until something is reported, a wake comes, or the time is over. The number of triples [fd,
-  // generation, events] written to `results`, with kEnded, or -errno. The array is the caller's, given anew
-  // each time: that costs 12 ns, and nothing that JavaScript does with it meanwhile can leave a pointer
-  // dangling here.
-  int Wait(Words results, double milliseconds);
+  // generation, events] written to `results`, with kEnded, or -errno. The memory is the caller's, given anew
+  // each time: nothing that JavaScript does with it meanwhile can leave a pointer dangling here.
+  int Wait(Memory results, double milliseconds);
   // Waits on, until the deadline of the last wait: what that reported came to nothing.
-  int Resume(Words results);
+  int Resume(Memory results);
 
   // The registrations of a set that keeps them itself; epoll's are the kernel's, reached by epoll_ctl.
   // Control adds one, changes it, or arms it again. 0 or -errno; where it fails, all is as it was.
@@ -124,7 +123,9 @@ class WaitSet {
   Environment& environment() const { return environment_; }
 
  private:
-  int Run(Words results);
+  int Run(Memory results);
+
+  static constexpr size_t kTriple = 3 * sizeof(int32_t);
 
   Environment& environment_;
   const Backend backend_;

@@ -111,12 +111,6 @@ void Waker::Close() {
   bell_ = rope_ = -1;
 }
 
-bool Waker::Begin(bool blocking) {
-  if (!blocking) return true;
-  int32_t running = WakerState::kRunning;
-  return shared_->state.compare_exchange_strong(running, WakerState::kWaiting);
-}
-
 void Waker::Ring() { iomux::Ring(rope_, shared_->kind.load()); }
 
 void Waker::Quiet() {

@@ -64,7 +64,10 @@ class Waker {
   Bell bell_for_others() const { return {shared_, rope_}; }
 
   // Announces a wait. False where a wake is already due: do not block.
-  bool Begin(bool blocking);
+  bool Begin(bool blocking) {
+    int32_t running = WakerState::kRunning;
+    return !blocking || shared_->state.compare_exchange_strong(running, WakerState::kWaiting);
+  }
   // Whether a wake came since Begin.
   bool due() const { return shared_->state.load() == WakerState::kWoken; }
   // Back to running. Whether a wake came since Begin: it is taken by this wait, which must say so.

@@ -27,6 +27,7 @@ const listening = listener.fileno();
 const { id } = openWaitSet('epoll', epollOpen);
 const epoll = epollDescriptor(id);
 const results = new Int32Array(3 * EVENTS_PER_WAIT);
+const reported = results.buffer;
 const memory = new ArrayBuffer(BUFFER_SIZE);
 /** @type {(Socket | undefined)[]} */
 const sockets = [];
@@ -99,7 +100,7 @@ function flush(fd, rest) {
 
 function serve() {
   for (;;) {
-    const found = waitSetWait(id, results, -1);
+    const found = waitSetWait(id, reported, -1);
     if (found < 0) throw new Error(`the wait failed: ${-found}`);
     const count = found & COUNT;
     for (let index = 0; index < count; index++) {

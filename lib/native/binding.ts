@@ -84,9 +84,9 @@ export interface Binding extends Partial<EpollBinding>, Partial<KqueueBinding> {
 
   // wait-set.cc
   /** The count of triples, and 0x4000_0000 where the wait has ended whatever was reported: by a wake, or at its time. */
-  waitSetWait(id: number, results: Int32Array, milliseconds: number): number;
+  waitSetWait(id: number, results: ArrayBuffer, milliseconds: number): number;
   /** Goes on until the deadline of the last wait. */
-  waitSetResume(id: number, results: Int32Array): number;
+  waitSetResume(id: number, results: ArrayBuffer): number;
   waitSetControl(
     id: number,
     fd: number,

@@ -37,8 +37,9 @@ const ENDED = 0x4000_0000;
 export class Delivery<T> {
   readonly #set: BackendSet;
   readonly #registry: Registry<T>;
-  // Triples [fd, generation, events], which a wait fills.
+  // Triples [fd, generation, events], and the memory of them, which a wait fills.
   #results = new Int32Array(3 * INITIAL_CAPACITY);
+  #memory = this.#results.buffer;
   // The batch being delivered: triples from cursor to count are still to come.
   #cursor = 0;
   #count = 0;
@@ -150,11 +151,14 @@ export class Delivery<T> {
     if (this.#rebuildDue) this.#rebuild();
     // Three places more than there are registrations: for the waker, the interrupt and the timer of a host.
     const room = 3 * (this.#registry.size + 3);
-    if (room > this.#results.length) this.#results = new Int32Array(2 * room);
+    if (room > this.#results.length) {
+      this.#results = new Int32Array(2 * room);
+      this.#memory = this.#results.buffer;
+    }
     const { id, backend } = this.#set;
     const now = this.#lost.length > 0;
     const outcome =
-      resume && !now ? waitSetResume(id, this.#results) : waitSetWait(id, this.#results, now ? 0 : limit);
+      resume && !now ? waitSetResume(id, this.#memory) : waitSetWait(id, this.#memory, now ? 0 : limit);
     if (outcome < 0) throw new SystemError(outcome, `${backend} wait`);
     // With a set that could not be rebuilt, the caller is to go on, and free what is missing.
     this.#ended = (outcome & ENDED) !== 0 || this.#rebuildDue;

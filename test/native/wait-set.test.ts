@@ -46,7 +46,7 @@ class BareWaitSet implements Disposable {
   /** The triples of one wait that does not block and has room for `room` of them. */
   take(room: number): number[][] {
     const results = new Int32Array(3 * room + 2);
-    const count = native.waitSetWait(this.#id, results, 0);
+    const count = native.waitSetWait(this.#id, results.buffer, 0);
     expect([...results.subarray(3 * count)].filter((word) => word !== 0)).toEqual([]);
     return Array.from({ length: count }, (_, index) => [...results.subarray(3 * index, 3 * index + 3)]);
   }
@@ -64,11 +64,11 @@ class BareWaitSet implements Disposable {
   }
 
   wait(milliseconds: number): number {
-    return native.waitSetWait(this.#id, new Int32Array(3), milliseconds);
+    return native.waitSetWait(this.#id, new ArrayBuffer(12), milliseconds);
   }
 
   resume(): number {
-    return native.waitSetResume(this.#id, new Int32Array(3));
+    return native.waitSetResume(this.#id, new ArrayBuffer(12));
   }
 
   [Symbol.dispose](): void {
@@ -115,7 +115,7 @@ for (const backend of selectorBackends().filter((name) => !isEmulated(name))) {
       expect(new Set(numbers).size).toBe(5);
       using last = new BareWaitSet(backend);
       for (const id of numbers) {
-        expect(native.waitSetWait(id, new Int32Array(3), 0)).toBe(-errno.EBADF);
+        expect(native.waitSetWait(id, new ArrayBuffer(12), 0)).toBe(-errno.EBADF);
         native.waitSetClose(id);
       }
       expect(last.take(1)).toEqual([]);
