@@ -125,6 +125,7 @@ class WaitSet {
  private:
   int Run(Memory results);
 
+  // Bytes.
   static constexpr size_t kTriple = 3 * sizeof(int32_t);
 
   Environment& environment_;

@@ -1,4 +1,6 @@
 /** C10K: what ten thousand open connections cost, of which a hundred are busy. */
+
+import { TURN } from '../support/echo-load.mjs';
 import { idleSecondGroup } from './c10k/idle-second.mjs';
 import { memoryGroup } from './c10k/memory.mjs';
 import { throughputGroups } from './c10k/throughput.mjs';
@@ -6,12 +8,12 @@ import { throughputGroups } from './c10k/throughput.mjs';
 /** `quick` leaves out of whom nothing is promised. */
 const PASSES = {
   full: {
-    throughput: { active: 100, idle: 9900, seconds: 0.02, warmUp: 1, rounds: 201, everybody: true },
+    throughput: { active: 100, idle: 9900, seconds: TURN, warmUp: 1, rounds: 201, everybody: true },
     memory: { connections: 10_000, rounds: 5, everybody: true },
     idleSecond: { connections: 10_000, milliseconds: 1000, rounds: 5, everybody: true },
   },
   quick: {
-    throughput: { active: 100, idle: 9900, seconds: 0.02, warmUp: 1, rounds: 199, everybody: false },
+    throughput: { active: 100, idle: 9900, seconds: TURN, warmUp: 1, rounds: 199, everybody: false },
     memory: { connections: 10_000, rounds: 1, everybody: false },
     idleSecond: { connections: 10_000, milliseconds: 1000, rounds: 2, everybody: false },
   },

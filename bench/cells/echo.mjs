@@ -1,4 +1,5 @@
 /** Many connections: what a message costs a server that is never idle. */
+import { TURN } from '../support/echo-load.mjs';
 import { serverNames } from '../support/echo-servers.mjs';
 import { promisedIn } from '../support/promised.mjs';
 import { measureServers } from './servers.mjs';
@@ -9,11 +10,6 @@ import { measureServers } from './servers.mjs';
 const FEW_CONNECTIONS = 100;
 /** @type {ServerName[]} */
 const LOOKING_AT_ALL = ['dispatch, poll', 'dispatch, select'];
-/**
- * Seconds of a turn. On a shared machine neighbours come and go within tenths of a second: short turns, and many, are
- * disturbed less than long ones.
- */
-const TURN = 0.02;
 /** What most is promised of. The first of a pass, it warms up the servers as well, in which V8 compiles them. */
 const MAIN = { connections: 64, size: 1024, seconds: TURN, warmUp: 2 };
 /** Where a message is long under way, a turn is longer: each connection is to have a few. */

@@ -1,4 +1,5 @@
 /** One connection: how long a small message is on its way when nobody else is. */
+import { TURN } from '../support/echo-load.mjs';
 import { promisedIn } from '../support/promised.mjs';
 import { measureServers } from './servers.mjs';
 
@@ -22,10 +23,10 @@ const ALL = [
   'uvloop, streams',
 ];
 
-/** Short turns, and many, as of echo. `warmUp`: seconds, in which V8 compiles the servers. */
+/** `warmUp`: seconds, in which V8 compiles the servers. */
 const PASSES = {
-  full: { names: ALL, rounds: 201, seconds: 0.02, warmUp: 1 },
-  quick: { names: promisedIn('latency, 1 × 64 B', ALL), rounds: 199, seconds: 0.02, warmUp: 0.7 },
+  full: { names: ALL, rounds: 201, seconds: TURN, warmUp: 1 },
+  quick: { names: promisedIn('latency, 1 × 64 B', ALL), rounds: 199, seconds: TURN, warmUp: 0.7 },
   moment: { names: ALL, rounds: 1, seconds: 0.03, warmUp: 0.02 },
 };
 const CONNECTIONS = 1;

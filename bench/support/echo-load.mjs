@@ -3,6 +3,12 @@ import { nativeProgram } from './native.mjs';
 import { startInTurns } from './programs.mjs';
 
 /**
+ * Seconds that a turn is measured. On a shared machine neighbours come and go within tenths of a second: short turns, and
+ * many, are disturbed less than long ones.
+ */
+export const TURN = 0.02;
+
+/**
  * Seconds of a turn before it is measured. Others have had the processor's caches since the one before, and a server finds
  * few events in each wait until it is behind.
  */
