@@ -17,8 +17,8 @@ let before: CheckedBuffer = { buffer: new Uint8Array(0), memory: new ArrayBuffer
 // What a view stands on. Asked by their names, V8 looks the getters up each time, which costs as much as they do.
 const memoryOf = getterOf<ArrayBufferLike>('buffer');
 const startOf = getterOf<number>('byteOffset');
-/** Memory beyond this is not kept alive for it. */
-const MOST_KEPT = 1 << 20;
+/** Memory beyond this is not kept alive for the next call, which may be with it again. */
+export const MOST_KEPT = 1 << 20;
 
 /**
  * Bytes that the kernel may read or write: a Uint8Array over memory of its own that neither moves nor is shared. What is

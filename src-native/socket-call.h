@@ -1,8 +1,11 @@
-// The numbers of recv and send, the two calls that are made for every message, in memory that both sides
-// share: as arguments and results each would be converted by a call into Node.
+// What recv and send, the two calls that are made for every message, need not be given as arguments: their
+// numbers, in memory that both sides share, each of which would be converted by a call into Node; and the
+// memory that the one before had.
 #pragma once
 
 #include <napi.h>
+
+#include "views.h"
 
 namespace iomux {
 
@@ -17,6 +20,11 @@ class SocketCall {
   };
 
   Words& words() { return *words_; }
+
+  // The memory that was received into last, or sent from. JavaScript, which alone knows whether it is still
+  // there, asks for a call with it again.
+  enum Direction { kReceive, kSend };
+  Bytes& last(Direction direction) { return last_[direction]; }
 
   // An Int32Array over the words, which live from now on. Over a SharedArrayBuffer, because its memory can
   // neither be moved away nor freed while the array is held.
@@ -41,6 +49,7 @@ class SocketCall {
   }
 
   Words* words_ = nullptr;
+  Bytes last_[2];
   Napi::ObjectReference array_;
 };
 

@@ -190,16 +190,25 @@ inline ssize_t Transmit(int fd, Bytes part, int flags) {
 #endif
 }
 
-// socketRecv(memory), socketSend(memory): the calls that are made for every message find their numbers in
-// socketCall and leave the result there, bytes or -errno; and no flags, which are seldom given.
-template <ssize_t (*Call)(int fd, Bytes part, int flags)>
-void Exchange(Environment& environment, Memory memory) {
-  SocketCall::Words& words = environment.socket_call().words();
+// socketRecvAgain(), socketSendAgain(): the calls that are made for every message find their numbers in
+// socketCall and leave the result there, bytes or -errno; and no flags, which are seldom given. The memory is
+// that of the last, which must still be there: an ArrayBuffer costs four calls into Node to look into.
+template <ssize_t (*Call)(int fd, Bytes part, int flags), SocketCall::Direction kDirection>
+[[gnu::always_inline]] inline void Again(Environment& environment) {
+  SocketCall& call = environment.socket_call();
+  SocketCall::Words& words = call.words();
   const int flags = std::exchange(words.flags, 0);
   Bytes part;
-  words.result = memory.Slice(words.offset, words.length, &part)
+  words.result = call.last(kDirection).Slice(words.offset, words.length, &part)
                      ? Retry([&] { return Call(words.fd, part, flags); })
                      : -EINVAL;
+}
+
+// socketRecv(memory), socketSend(memory): the same, with memory of their own.
+template <ssize_t (*Call)(int fd, Bytes part, int flags), SocketCall::Direction kDirection>
+void Exchange(Environment& environment, Memory memory) {
+  environment.socket_call().last(kDirection) = memory;
+  Again<Call, kDirection>(environment);
 }
 
 }  // namespace
@@ -216,8 +225,10 @@ void RegisterSocket(Napi::Object exports, Environment& environment) {
   Export<GetName>(exports, environment, "socketName");
   Export<Shutdown>(exports, environment, "socketShutdown");
   exports["socketCall"] = environment.socket_call().Share(environment.env());
-  Export<Exchange<Receive>>(exports, environment, "socketRecv");
-  Export<Exchange<Transmit>>(exports, environment, "socketSend");
+  Export<Exchange<Receive, SocketCall::kReceive>>(exports, environment, "socketRecv");
+  Export<Exchange<Transmit, SocketCall::kSend>>(exports, environment, "socketSend");
+  Export<Again<Receive, SocketCall::kReceive>>(exports, environment, "socketRecvAgain");
+  Export<Again<Transmit, SocketCall::kSend>>(exports, environment, "socketSendAgain");
 }
 
 }  // namespace iomux

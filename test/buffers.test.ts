@@ -1,11 +1,9 @@
 /** Memory that the kernel may read and write. */
-import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Socket } from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { checkBuffer, checkSlice } from '../lib/buffers.js';
 import { thrownBy } from './support/expecting.js';
+import { collected } from './support/garbage.js';
 
 /** Of each kind that is no number. */
 const NO_NUMBERS = [undefined, null, true, '1', '', 1n, Symbol('one'), {}, [], [1], () => 1, new Number(1)];
@@ -90,19 +88,81 @@ describe('checkBuffer', () => {
 });
 
 describe('a buffer that was used', () => {
-  it('is not kept alive for that, where it is large', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect: () => void = runInNewContext('gc');
+  it.each<[string, (buffer: Uint8Array, here: Socket, there: Socket) => void]>([
+    ['checked', (buffer) => checkBuffer(buffer, 'buffer')],
+    ['sent', (buffer, here) => here.send(buffer, 0, 1)],
+    [
+      'received into',
+      (buffer, here, there) => {
+        there.send(Uint8Array.of(1));
+        here.recv(buffer);
+      },
+    ],
+  ])('is not kept alive for having been %s, where it is large', async (_, use) => {
+    const [here, there] = Socket.pair();
     const used = (() => {
       const buffer = new Uint8Array(2 ** 20 + 1);
-      checkBuffer(buffer, 'buffer');
-      return new WeakRef(buffer);
+      use(buffer, here, there);
+      return new WeakRef(buffer.buffer);
     })();
     expect(used.deref()).toBeDefined();
-    // Until this turn of the event loop is over, having asked keeps it.
-    await setImmediate();
-    collect();
+    await collected(() => used.deref() === undefined);
     expect(used.deref()).toBeUndefined();
+    here.close();
+    there.close();
+  });
+});
+
+describe('buffers that take turns', () => {
+  // Of one memory two parts, and others of their own.
+  const slab = new ArrayBuffer(64);
+  const buffers = [
+    new Uint8Array(slab, 8, 8),
+    new Uint8Array(slab, 40, 8),
+    Buffer.alloc(8),
+    new Uint8Array(8),
+  ];
+  const turns = [0, 0, 1, 2, 2, 0, 3, 1, 1, 3, 2, 0, 2, 0];
+
+  it('are each received into, and no other', () => {
+    const [here, there] = Socket.pair();
+    for (const [turn, index] of turns.entries()) {
+      for (const buffer of buffers) buffer.fill(0);
+      there.send(Uint8Array.of(turn + 1, turn + 2, turn + 3));
+      expect(here.recv(buffers[index] as Uint8Array, 2)).toBe(3);
+      const filled = [0, 0, turn + 1, turn + 2, turn + 3, 0, 0, 0];
+      const expected = buffers.map((_, other) => (other === index ? filled : new Array(8).fill(0)));
+      expect(buffers.map((buffer) => [...buffer])).toEqual(expected);
+    }
+    here.close();
+    there.close();
+  });
+
+  it('are each sent, and no other', () => {
+    const [here, there] = Socket.pair();
+    const received = new Uint8Array(8);
+    for (const [index, buffer] of buffers.entries()) buffer.fill(index + 1);
+    for (const index of turns) {
+      expect(here.send(buffers[index] as Uint8Array, 3, 4)).toBe(4);
+      expect(there.recv(received)).toBe(4);
+      expect([...received.subarray(0, 4)]).toEqual(new Array(4).fill(index + 1));
+    }
+    here.close();
+    there.close();
+  });
+
+  it('may be one that is received into and sent', () => {
+    const [here, there] = Socket.pair();
+    const buffer = new Uint8Array(8);
+    for (let turn = 1; turn <= 3; turn++) {
+      there.send(Uint8Array.of(turn));
+      expect(here.recv(buffer)).toBe(1);
+      expect(here.send(buffer, 0, 1)).toBe(1);
+      expect(there.recv(buffer, 4)).toBe(1);
+      expect([...buffer]).toEqual([turn, 0, 0, 0, turn, 0, 0, 0]);
+    }
+    here.close();
+    there.close();
   });
 });
 

@@ -10,8 +10,9 @@ import { Socket } from '../../dist/lib/index.js';
 import { native } from '../../dist/lib/native/load.js';
 import { openWaitSet } from '../../dist/lib/selectors/backend-set.js';
 
-const { epollControl, epollDescriptor, epollOpen, socketCall, socketRecv, socketSend, waitSetWait } =
+const { epollControl, epollDescriptor, epollOpen, socketCall, socketRecv, socketRecvAgain } =
   /** @type {Required<typeof native>} */ (native);
+const { socketSend, socketSendAgain, waitSetWait } = native;
 
 const BUFFER_SIZE = 64 * 1024;
 const EVENTS_PER_WAIT = 1024;
@@ -82,6 +83,13 @@ function stage(fd, length) {
 /** What the call left: bytes, or what went wrong. */
 const outcome = () => /** @type {number} */ (socketCall[4]);
 
+/** Tells the addon which memory every call has, but that of a remainder: it is asked for that no more. */
+function nameMemory() {
+  stage(-1, 0);
+  socketRecv(memory);
+  socketSend(memory);
+}
+
 /**
  * @param {number} fd
  * @param {ArrayBuffer} rest
@@ -90,6 +98,7 @@ function flush(fd, rest) {
   stage(fd, rest.byteLength);
   socketSend(rest);
   const sent = outcome();
+  nameMemory();
   if (sent !== rest.byteLength) {
     remain(fd, rest, rest.byteLength, sent);
     return;
@@ -112,20 +121,21 @@ function serve() {
         continue;
       }
       stage(fd, BUFFER_SIZE);
-      socketRecv(memory);
+      socketRecvAgain();
       const received = outcome();
       if (received <= 0) {
         if (received !== WOULD_BLOCK) end(fd);
         continue;
       }
       stage(fd, received);
-      socketSend(memory);
+      socketSendAgain();
       const sent = outcome();
       if (sent !== received) remain(fd, memory, received, sent);
     }
   }
 }
 
+nameMemory();
 epollControl(epoll, ADD, listening, 1, IN);
 console.log(`listening ${/** @type {{ port: number }} */ (listener.localAddress).port}`);
 serve();

@@ -44,9 +44,18 @@ function echo(socket) {
     return;
   }
   const sent = socket.send(buffer, 0, received);
-  if (sent === received) return;
-  // WRITE in place of READ: nothing more is read until the remainder is gone, so it never outgrows one buffer, and a
-  // peer that does not read is held back by TCP itself.
+  if (sent !== received) remain(socket, received, sent);
+}
+
+/**
+ * WRITE in place of READ: nothing more is read until the remainder is gone, so it never outgrows one buffer, and a peer
+ * that does not read is held back by TCP itself.
+ *
+ * @param {Socket} socket
+ * @param {number} received
+ * @param {number} sent
+ */
+function remain(socket, received, sent) {
   const remainder = Buffer.from(buffer.subarray(sent === WOULD_BLOCK ? 0 : sent, received));
   selector.modify(socket, EVENT_WRITE, remainder);
 }

@@ -36,10 +36,13 @@ export interface Binding extends Partial<EpollBinding>, Partial<KqueueBinding> {
   socketFinishConnect(fd: number): number;
   socketName(fd: number, into: Uint8Array, remote: number): number;
   socketShutdown(fd: number, how: number): number;
-  /** fd, offset, length and flags of the two below, and their result. */
+  /** fd, offset, length and flags of the four below, and their result. */
   readonly socketCall: Int32Array;
   socketRecv(memory: ArrayBuffer): void;
   socketSend(memory: ArrayBuffer): void;
+  /** With the memory of the last, which must be neither collected nor moved away. */
+  socketRecvAgain(): void;
+  socketSendAgain(): void;
 
   // options.cc
   optionSet(fd: number, level: number, name: number, value: number): number;

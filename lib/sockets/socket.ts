@@ -53,8 +53,7 @@ import {
 } from './options.js';
 
 // A module's own constants are part of the code that V8 makes of it; an import is looked up, and compared, at each use.
-const { socketRecv, socketSend } = native;
-const { outcome, stage, wouldBlock } = exchange;
+const { outcome, receive, stage, transmit, wouldBlock } = exchange;
 const SOMAXCONN = constant('SOMAXCONN');
 /** The flags that may stand in a type: each socket has them, so none shows them. */
 const TYPE_FLAGS = (constants['SOCK_NONBLOCK'] ?? 0) | (constants['SOCK_CLOEXEC'] ?? 0);
@@ -271,9 +270,8 @@ export class Socket implements Disposable {
    * @throws SystemError `ECONNRESET`, `ENOTCONN`, … RangeError `ERR_OUT_OF_RANGE`: no such part of the buffer.
    */
   recv(buffer: Uint8Array, offset = 0, length?: number, flags?: number): number {
-    const fd = this.#open();
-    socketRecv(stage(fd, buffer, offset, length, flags));
-    return outcome('recv', fd);
+    receive(stage(this.#open(), buffer, offset, length, flags));
+    return outcome('recv');
   }
 
   /**
@@ -284,9 +282,8 @@ export class Socket implements Disposable {
    * @throws SystemError `EPIPE`, `ECONNRESET`: the peer is gone; `EMSGSIZE`: a datagram too long; `ENOTCONN`, …
    */
   send(buffer: Uint8Array, offset = 0, length?: number, flags?: number): number {
-    const fd = this.#open();
-    socketSend(stage(fd, buffer, offset, length, flags, this.type));
-    return outcome('send', fd);
+    transmit(stage(this.#open(), buffer, offset, length, flags, this.type));
+    return outcome('send');
   }
 
   /**
