@@ -4,12 +4,6 @@ import type { Sink, StreamReader } from './reader.js';
 type Step = IteratorResult<Buffer, undefined>;
 type Resolve = (step: Step | Promise<Step>) => void;
 
-// What settles the promise that was just made. One function for all promises: one of its own for each is garbage.
-let resolveMade: Resolve | null = null;
-const takeResolve = (resolve: Resolve) => {
-  resolveMade = resolve;
-};
-
 /**
  * Its steps are native promises, which `await` takes as they are. The future of a read it has to ask for its `then`, which
  * costs 0.4 µs more for each message.
@@ -31,8 +25,9 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
     } catch (error) {
       return Promise.reject(error);
     }
-    const step = new Promise<Step>(takeResolve);
-    this.#resolve = resolveMade;
+    const step = new Promise<Step>((resolve) => {
+      this.#resolve = resolve;
+    });
     try {
       this.#reader.readTo(this);
     } catch (error) {
