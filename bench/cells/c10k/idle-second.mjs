@@ -57,7 +57,8 @@ export async function idleSecondGroup({ connections, rounds, milliseconds, every
       note:
         'Context switches of all threads of the server, those of V8 included: involuntary ones are those of a thread ' +
         'that ran and had to make room for another, voluntary ones those of a thread that was woken and waits again. ' +
-        'A server keeps its connections through all rounds, so that what V8 collects some seconds later is seen as well.',
+        'A server keeps its connections through all rounds, so that what V8 collects some seconds later is seen as well: of ' +
+        'each figure the most of all rounds is shown.',
       figures: [
         { key: 'involuntary', title: 'involuntary switches', digits: 0, shown: 'max' },
         { key: 'voluntary', title: 'voluntary switches', digits: 0, shown: 'max' },
