@@ -15,8 +15,8 @@ export interface CheckedBuffer {
 let accepted: CheckedBuffer = { buffer: new Uint8Array(0), memory: new ArrayBuffer(0), start: 0 };
 let before: CheckedBuffer = { buffer: new Uint8Array(0), memory: new ArrayBuffer(0), start: 0 };
 // What a view stands on. Asked by their names, V8 looks the getters up each time, which costs as much as they do.
-const memoryOf = getterOf<ArrayBufferLike>('buffer');
-const startOf = getterOf<number>('byteOffset');
+const memoryOf = getterOf<Uint8Array, ArrayBufferLike>(Object.getPrototypeOf(Uint8Array.prototype), 'buffer');
+const startOf = getterOf<Uint8Array, number>(Object.getPrototypeOf(Uint8Array.prototype), 'byteOffset');
 /** Memory beyond this is not kept alive for the next call, which may be with it again. */
 export const MOST_KEPT = 1 << 20;
 
@@ -57,9 +57,9 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   return accepted;
 }
 
-function getterOf<T>(name: string): (this: Uint8Array) => T {
-  const described = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name);
-  return described?.get as (this: Uint8Array) => T;
+/** The getter itself, which no class and no property of the caller's stands before. */
+export function getterOf<T, V>(prototype: object, name: string): (this: T) => V {
+  return Object.getOwnPropertyDescriptor(prototype, name)?.get as (this: T) => V;
 }
 
 function checkMemory(

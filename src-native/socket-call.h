@@ -21,10 +21,19 @@ class SocketCall {
 
   Words& words() { return *words_; }
 
-  // The memory that was received into last, or sent from. JavaScript, which alone knows whether it is still
-  // there, asks for a call with it again.
+  // The memory that was received into last, or sent from, which outlives the call. JavaScript asks for a call
+  // with it again while its memory(), which keeps it alive, names it and it has not been moved away.
   enum Direction { kReceive, kSend };
   Bytes& last(Direction direction) { return last_[direction]; }
+
+  // { received, sent }: as JavaScript knows that memory, and nothing at first. One object beside the one
+  // last(), however many times the JavaScript was loaded in a thread.
+  static Napi::Value Memory(Napi::Env env) {
+    const Napi::Object memory = Napi::Object::New(env);
+    memory["received"] = env.Null();
+    memory["sent"] = env.Null();
+    return memory;
+  }
 
   // An Int32Array over the words, which live from now on. Over a SharedArrayBuffer, because its memory can
   // neither be moved away nor freed while the array is held.

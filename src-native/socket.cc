@@ -225,6 +225,7 @@ void RegisterSocket(Napi::Object exports, Environment& environment) {
   Export<GetName>(exports, environment, "socketName");
   Export<Shutdown>(exports, environment, "socketShutdown");
   exports["socketCall"] = environment.socket_call().Share(environment.env());
+  exports["socketMemory"] = SocketCall::Memory(environment.env());
   Export<Exchange<Receive, SocketCall::kReceive>>(exports, environment, "socketRecv");
   Export<Exchange<Transmit, SocketCall::kSend>>(exports, environment, "socketSend");
   Export<Again<Receive, SocketCall::kReceive>>(exports, environment, "socketRecvAgain");

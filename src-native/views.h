@@ -6,8 +6,8 @@
 
 namespace iomux {
 
-// The bytes of a caller's Uint8Array. Valid during the call only: JavaScript may detach or collect the array
-// later.
+// The bytes of a caller's Uint8Array. Valid during the call only, but for those of SocketCall::last():
+// JavaScript may detach or collect the array later.
 struct Bytes {
   uint8_t* data = nullptr;
   size_t length = 0;

@@ -1,6 +1,6 @@
 /** Memory that the kernel may read and write. */
-import { Socket } from 'iomux';
-import { describe, expect, it } from 'vitest';
+import { Socket, WOULD_BLOCK } from 'iomux';
+import { describe, expect, it, vi } from 'vitest';
 import { checkBuffer, checkSlice } from '../lib/buffers.js';
 import { thrownBy } from './support/expecting.js';
 import { collected } from './support/garbage.js';
@@ -121,8 +121,10 @@ describe('buffers that take turns', () => {
     new Uint8Array(slab, 40, 8),
     Buffer.alloc(8),
     new Uint8Array(8),
+    // Of memory that is not kept.
+    new Uint8Array(new ArrayBuffer(2 ** 20 + 1), 2 ** 19, 8),
   ];
-  const turns = [0, 0, 1, 2, 2, 0, 3, 1, 1, 3, 2, 0, 2, 0];
+  const turns = [0, 0, 1, 2, 2, 0, 3, 1, 1, 3, 2, 0, 2, 0, 4, 0, 4, 4, 0, 0, 4, 2, 2];
 
   it('are each received into, and no other', () => {
     const [here, there] = Socket.pair();
@@ -164,6 +166,69 @@ describe('buffers that take turns', () => {
     here.close();
     there.close();
   });
+});
+
+describe('memory that is moved away between two calls', () => {
+  class Lying extends Uint8Array {
+    override get length() {
+      return 8;
+    }
+  }
+  const kinds = [
+    ['a Uint8Array', Uint8Array, 'ERR_INVALID_ARG_VALUE'],
+    ['one of a class that says otherwise', Lying, 'EINVAL'],
+  ] as const;
+  const move = (memory: ArrayBuffer) => new Uint8Array(structuredClone(memory, { transfer: [memory] }));
+
+  it.each(kinds)('is not received into any more: %s', (_, Type, code) => {
+    const [here, there] = Socket.pair();
+    const memory = new ArrayBuffer(8);
+    const buffer = new Type(memory);
+    for (const byte of [1, 2, 3]) {
+      there.send(Uint8Array.of(byte));
+      expect(here.recv(buffer)).toBe(1);
+    }
+    const moved = move(memory);
+    there.send(Uint8Array.of(4));
+    expect(thrownBy(() => here.recv(buffer))['code']).toBe(code);
+    expect([...moved]).toEqual([3, 0, 0, 0, 0, 0, 0, 0]);
+    expect(here.recv(moved)).toBe(1);
+    here.close();
+    there.close();
+  });
+
+  it.each(kinds)('is not sent any more: %s', (_, Type, code) => {
+    const [here, there] = Socket.pair();
+    const memory = new ArrayBuffer(8);
+    const buffer = new Type(memory);
+    for (let turn = 0; turn < 3; turn++) {
+      expect(here.send(buffer)).toBe(8);
+      expect(there.recv(new Uint8Array(16))).toBe(8);
+    }
+    move(memory);
+    expect(thrownBy(() => here.send(buffer))['code']).toBe(code);
+    expect(there.recv(new Uint8Array(16))).toBe(WOULD_BLOCK);
+    here.close();
+    there.close();
+  });
+});
+
+it('is received into, and sent, where the library is loaded twice in a thread, whose addon is one', async () => {
+  vi.resetModules();
+  const other = await import('iomux');
+  expect(other.Socket).not.toBe(Socket);
+  const pairs = [Socket.pair(), other.Socket.pair()];
+  const buffers = [new Uint8Array(4), new Uint8Array(4)] as const;
+  const received = [new Uint8Array(4), new Uint8Array(4)] as const;
+  for (const turn of [1, 2, 3]) {
+    for (const [index, [here, there]] of pairs.entries()) {
+      buffers[index]?.fill(10 * index + turn);
+      here.send(buffers[index] as Uint8Array);
+      there.recv(received[index] as Uint8Array);
+      expect(received[index]).toEqual(buffers[index]);
+    }
+  }
+  for (const socket of pairs.flat()) socket.close();
 });
 
 describe('a buffer over more memory than 32 bits count', () => {

@@ -83,11 +83,15 @@ function stage(fd, length) {
 /** What the call left: bytes, or what went wrong. */
 const outcome = () => /** @type {number} */ (socketCall[4]);
 
-/** Tells the addon which memory every call has, but that of a remainder: it is asked for that no more. */
-function nameMemory() {
-  stage(-1, 0);
-  socketRecv(memory);
-  socketSend(memory);
+/**
+ * The memory of every call but that for a remainder, named so that the …Again calls need not look into it. As more is asked
+ * for than it has, it is nothing else: no system call.
+ *
+ * @param {(memory: ArrayBuffer) => void} call
+ */
+function nameMemory(call) {
+  stage(-1, BUFFER_SIZE + 1);
+  call(memory);
 }
 
 /**
@@ -98,7 +102,7 @@ function flush(fd, rest) {
   stage(fd, rest.byteLength);
   socketSend(rest);
   const sent = outcome();
-  nameMemory();
+  nameMemory(socketSend);
   if (sent !== rest.byteLength) {
     remain(fd, rest, rest.byteLength, sent);
     return;
@@ -135,7 +139,8 @@ function serve() {
   }
 }
 
-nameMemory();
+nameMemory(socketRecv);
+nameMemory(socketSend);
 epollControl(epoll, ADD, listening, 1, IN);
 console.log(`listening ${/** @type {{ port: number }} */ (listener.localAddress).port}`);
 serve();

@@ -40,6 +40,8 @@ export interface Binding extends Partial<EpollBinding>, Partial<KqueueBinding> {
   readonly socketCall: Int32Array;
   socketRecv(memory: ArrayBuffer): void;
   socketSend(memory: ArrayBuffer): void;
+  /** The memory of the last of each, which whoever calls them keeps here, for the two below. */
+  readonly socketMemory: { received: ArrayBuffer | null; sent: ArrayBuffer | null };
   /** With the memory of the last, which must be neither collected nor moved away. */
   socketRecvAgain(): void;
   socketSendAgain(): void;

@@ -8,16 +8,14 @@ import { native } from '../native/load.js';
 /** Returned by `recv`, `send` and their kin where the call would have blocked (EAGAIN). */
 export const WOULD_BLOCK = -1;
 
-const { socketRecv, socketRecvAgain, socketSend, socketSendAgain } = native;
-const { checkBuffer, checkSlice } = buffers;
+const { socketRecv, socketRecvAgain, socketSend, socketSendAgain, socketMemory } = native;
+const { checkBuffer, checkSlice, getterOf, MOST_KEPT } = buffers;
 // [fd, offset, length, flags, result]: where the calls find their numbers, and leave their result. That is cheaper than to
 // convert each, 80 ns a message. Nothing can come between the stores and the call, after which the flags are 0 again:
 // whoever has none need not say so.
 const words = native.socketCall;
-// The memory that the addon has from the last call, so that it need not look into it again, 25 ns a message. It is kept
-// here, does not move, and has not been moved away: stage() found it to have bytes.
-let received: ArrayBuffer | null = null;
-let sent: ArrayBuffer | null = null;
+// What the memory itself says: a buffer's own length may be what a class of the caller makes of it. 0: it was moved away.
+const sizeOf = getterOf<ArrayBuffer, number>(ArrayBuffer.prototype, 'byteLength');
 
 /** EAGAIN as a result; any other errno as what it is. */
 export function wouldBlock(
@@ -29,30 +27,35 @@ export function wouldBlock(
   throw new SystemError(errno, syscall, typeof about === 'number' ? { fd: about } : about);
 }
 
-/** recv(2), as staged. */
+/**
+ * recv(2), as staged. With the memory of the call before, the addon need not look into it again, 25 ns a message: it is
+ * kept, does not move, and has not been moved away.
+ */
 export function receive(memory: ArrayBuffer): void {
-  if (memory === received) socketRecvAgain();
+  if (memory === socketMemory.received && sizeOf.call(memory) > 0) socketRecvAgain();
   else receiveElsewhere(memory);
 }
 
 function receiveElsewhere(memory: ArrayBuffer): void {
-  received = kept(memory);
+  socketMemory.received = null;
   socketRecv(memory);
+  socketMemory.received = kept(memory);
 }
 
-/** send(2), as staged. */
+/** send(2), as staged; as for {@link receive}. */
 export function transmit(memory: ArrayBuffer): void {
-  if (memory === sent) socketSendAgain();
+  if (memory === socketMemory.sent && sizeOf.call(memory) > 0) socketSendAgain();
   else transmitElsewhere(memory);
 }
 
 function transmitElsewhere(memory: ArrayBuffer): void {
-  sent = kept(memory);
+  socketMemory.sent = null;
   socketSend(memory);
+  socketMemory.sent = kept(memory);
 }
 
 function kept(memory: ArrayBuffer): ArrayBuffer | null {
-  return memory.byteLength <= buffers.MOST_KEPT ? memory : null;
+  return sizeOf.call(memory) <= MOST_KEPT ? memory : null;
 }
 
 /** What the call that was just made left: bytes, or {@link WOULD_BLOCK}. */
@@ -83,7 +86,7 @@ export function stage(
 ): ArrayBuffer {
   const { memory, start } = checkBuffer(buffer, 'buffer');
   const all = buffer.length;
-  let size = length ?? all; // beyond an offset that is too much, and examined
+  let size = length ?? all;
   if (
     flags !== undefined ||
     typeof offset !== 'number' ||
@@ -103,8 +106,8 @@ export function stage(
 }
 
 /**
- * How much is asked for where that is seldom seen: an offset without a length, flags, an empty datagram, more than one call
- * can take. Says what else is wrong.
+ * How much is asked for where that is seldom seen: an offset without a length (all, from there, would be too much), flags,
+ * an empty datagram, more than one call can take. Says what else is wrong.
  */
 function examine(
   buffer: Uint8Array,

@@ -4,11 +4,6 @@ import { markAsUntransferable } from 'node:worker_threads';
 
 // Not the global one, which is a getter: 40 ns a message.
 const { Buffer } = buffers;
-// What Buffers are made by. `Buffer.from` comes to it, too, when it has found out what it was given, which takes as long
-// as all the rest.
-const View = (Buffer as unknown as { readonly [Symbol.species]: ViewConstructor })[Symbol.species];
-
-type ViewConstructor = new (memory: ArrayBufferLike, start: number, length: number) => Buffer;
 
 export class Slab {
   readonly #size: number;
@@ -53,7 +48,7 @@ export class Slab {
    * view of them already, and a new one is garbage worth a twentieth of all that a message costs.
    */
   view(length: number): Buffer {
-    if (this.#view.length !== length) this.#view = new View(this.#memory, this.#start, length);
+    if (this.#view.length !== length) this.#view = Buffer.from(this.#memory, this.#start, length);
     return this.#view;
   }
 

@@ -231,7 +231,7 @@ export class SocketTransport extends Transport implements WatcherKind {
     if (this.socket.closed) return 0;
     let length: number;
     try {
-      length = this.socket.recv(buffer, start);
+      length = this.socket.recv(buffer, start, buffer.length - start);
     } catch (error) {
       this.#failed(error);
       return 0;
