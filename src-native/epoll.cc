@@ -47,7 +47,7 @@ int Change(int epfd, int operation, int fd, uint64_t tag, uint32_t events) {
 // takes its place.
 int WaitIn(Environment& environment, int epfd, epoll_event* events, int capacity, const Deadline& deadline) {
   timespec storage;
-  const timespec* remaining = deadline.immediate() ? nullptr : deadline.Remaining(&storage);
+  const timespec* remaining = deadline.immediate() ? nullptr : deadline.RemainingToSleep(&storage);
   if (remaining != nullptr && environment.pwait2()) {
     const int64_t time[2] = {remaining->tv_sec, remaining->tv_nsec};  // __kernel_timespec: 64 bits everywhere
     const long count = syscall(SYS_epoll_pwait2, epfd, events, capacity, time, nullptr, size_t{8});

@@ -168,7 +168,7 @@ int PollOnce(pollfd* entries, size_t count, const Deadline& deadline) {
   const int ready = poll(entries, static_cast<nfds_t>(count), deadline.RemainingMilliseconds());
 #else
   timespec storage;
-  const int ready = ppoll(entries, static_cast<nfds_t>(count), deadline.Remaining(&storage), nullptr);
+  const int ready = ppoll(entries, static_cast<nfds_t>(count), deadline.RemainingToSleep(&storage), nullptr);
 #endif
   return ready < 0 ? -errno : ready;
 }

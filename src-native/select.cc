@@ -70,7 +70,7 @@ struct Sets {
 int SelectOnce(int descriptors, Sets* ready, const Deadline& deadline) {
   timespec storage;
   const int count = pselect(descriptors, ready->read.native(), ready->write.native(), ready->except.native(),
-                            deadline.Remaining(&storage), nullptr);
+                            deadline.RemainingToSleep(&storage), nullptr);
   return count < 0 ? -errno : count;
 }
 

@@ -8,7 +8,22 @@
 #include <cstdint>
 #include <ctime>
 
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
 namespace iomux {
+
+// Nanoseconds by which Linux may end a wait of this thread late, so that one interrupt ends several: see
+// PR_SET_TIMERSLACK(2const). timerfd has none.
+inline int64_t TimerSlack() {
+#if defined(__linux__)
+  thread_local const int64_t slack = prctl(PR_GET_TIMERSLACK);
+  return slack;
+#else
+  return 0;
+#endif
+}
 
 // When a wait ends, on the monotonic clock. One deadline is the single truth of a wait: what EINTR or an
 // early return of the kernel leaves over is waited for again.
@@ -36,13 +51,13 @@ class Deadline {
   // Reads the clock only where there is a limit to compare with.
   bool Expired() const { return kind_ == Kind::kImmediate || (kind_ == Kind::kTimed && Now() >= at_); }
 
-  // What is left, for ppoll, pselect, epoll_pwait2 and kevent; null where there is no limit.
-  const timespec* Remaining(timespec* storage) const {
-    if (kind_ == Kind::kNone) return nullptr;
-    const int64_t left = Left();
-    storage->tv_sec = static_cast<time_t>(left / kNanosecondsPerSecond);
-    storage->tv_nsec = static_cast<long>(left % kNanosecondsPerSecond);
-    return storage;
+  // What is left, for timers and kevent; null where there is no limit.
+  const timespec* Remaining(timespec* storage) const { return Less(0, storage); }
+
+  // The same for ppoll, pselect and epoll_pwait2, which add the slack of the thread: they are asked to end so
+  // much sooner. One that does is early, and the caller's loop waits for the rest.
+  const timespec* RemainingToSleep(timespec* storage) const {
+    return Less(kind_ == Kind::kTimed ? TimerSlack() : 0, storage);
   }
 
   // The same for calls that count whole milliseconds, rounded up; -1 where there is no limit. A wait longer
@@ -69,6 +84,16 @@ class Deadline {
     if (kind_ == Kind::kImmediate) return 0;
     const int64_t left = at_ - Now();
     return left > 0 ? left : 0;
+  }
+
+  // Where no more than the slack is left, all of it: a wait for nothing would be a loop that never sleeps.
+  const timespec* Less(int64_t slack, timespec* storage) const {
+    if (kind_ == Kind::kNone) return nullptr;
+    int64_t left = Left();
+    if (left > slack) left -= slack;
+    storage->tv_sec = static_cast<time_t>(left / kNanosecondsPerSecond);
+    storage->tv_nsec = static_cast<long>(left % kNanosecondsPerSecond);
+    return storage;
   }
 
   Kind kind_ = Kind::kImmediate;
