@@ -18,8 +18,8 @@ namespace iomux {
 // PR_SET_TIMERSLACK(2const). timerfd has none.
 inline int64_t TimerSlack() {
 #if defined(__linux__)
-  thread_local const int64_t slack = prctl(PR_GET_TIMERSLACK);
-  return slack;
+  thread_local const int slack = prctl(PR_GET_TIMERSLACK);  // -1 where a sandbox forbids to ask
+  return slack > 0 ? slack : 0;
 #else
   return 0;
 #endif
