@@ -1,11 +1,11 @@
 /** What takes the place of a facility that an old kernel or a sandbox lacks, forced by environment variables. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { selectorBackends } from 'iomux';
 import { describe, expect, it } from 'vitest';
 import { outcomeOf, runFixture, startFixture } from './support/processes.js';
+import { hasPwait2 } from './support/pwait2.js';
 
 /** What a fixture prints as JSON. */
 async function resultOf(name: string, env: NodeJS.ProcessEnv): Promise<unknown> {
@@ -25,12 +25,6 @@ function systemCallOf(pid: number | undefined): number | null {
 }
 
 const EPOLL_PWAIT2 = 441;
-
-/** Linux 5.11. */
-function hasPwait2(): boolean {
-  const [major = 0, minor = 0] = release().split('.').map(Number);
-  return major > 5 || (major === 5 && minor >= 11);
-}
 
 describe('without epoll_pwait2', () => {
   for (const forced of ['0', '1']) {
