@@ -12,13 +12,21 @@ export interface CheckedBuffer {
 // The last two, of which one may be received into and the other sent; nobody's at first. What a buffer stands on cannot
 // change, but for being moved away, and asking it costs 40 ns a call, which a loop over one receive buffer would pay for
 // each message. Buffers of their own often are views of one slab, and of that as much is known.
-let accepted: CheckedBuffer = { buffer: new Uint8Array(0), memory: new ArrayBuffer(0), start: 0 };
-let before: CheckedBuffer = { buffer: new Uint8Array(0), memory: new ArrayBuffer(0), start: 0 };
+let accepted = noBuffer();
+let before = noBuffer();
 // What a view stands on. Asked by their names, V8 looks the getters up each time, which costs as much as they do.
-const memoryOf = getterOf<Uint8Array, ArrayBufferLike>(Object.getPrototypeOf(Uint8Array.prototype), 'buffer');
-const startOf = getterOf<Uint8Array, number>(Object.getPrototypeOf(Uint8Array.prototype), 'byteOffset');
+const TypedArray = Object.getPrototypeOf(Uint8Array.prototype);
+const memoryOf = getterOf<Uint8Array, ArrayBufferLike>(TypedArray, 'buffer');
+const startOf = getterOf<Uint8Array, number>(TypedArray, 'byteOffset');
+/** A view's true length, 0 where its memory was moved away: its own may be what a class of the caller makes of it. */
+export const lengthOf = getterOf<Uint8Array, number>(TypedArray, 'length');
 /** Memory beyond this is not kept alive for the next call, which may be with it again. */
 export const MOST_KEPT = 1 << 20;
+
+/** What no buffer of anybody is. */
+export function noBuffer(): CheckedBuffer {
+  return { buffer: new Uint8Array(0), memory: new ArrayBuffer(0), start: 0 };
+}
 
 /**
  * Bytes that the kernel may read or write: a Uint8Array over memory of its own that neither moves nor is shared. What is
@@ -97,7 +105,7 @@ export function isDetached(memory: ArrayBufferLike): boolean {
 
 /** A part of a buffer that has at least one byte. A detached buffer has none. */
 export function checkSlice(buffer: Uint8Array, offset: number, length: number): void {
-  const size = buffer.length;
+  const size = lengthOf.call(buffer);
   if (size === 0)
     throw invalidValue('buffer', 'of at least one byte', new Description('an empty or detached one'));
   checkInteger(offset, 'offset', 0, size - 1);

@@ -75,7 +75,14 @@ function echo(socket) {
     return undefined;
   }
   const sent = socket.send(buffer, 0, received);
-  if (sent === received) return undefined;
+  return sent === received ? undefined : remainder(received, sent);
+}
+
+/**
+ * @param {number} received
+ * @param {number} sent
+ */
+function remainder(received, sent) {
   return Buffer.from(buffer.subarray(sent === WOULD_BLOCK ? 0 : sent, received));
 }
 

@@ -53,7 +53,7 @@ import {
 } from './options.js';
 
 // A module's own constants are part of the code that V8 makes of it; an import is looked up, and compared, at each use.
-const { outcome, receive, stage, transmit, wouldBlock } = exchange;
+const { closed, incoming, outgoing, receive, stage, transmit, wouldBlock } = exchange;
 const SOMAXCONN = constant('SOMAXCONN');
 /** The flags that may stand in a type: each socket has them, so none shows them. */
 const TYPE_FLAGS = (constants['SOCK_NONBLOCK'] ?? 0) | (constants['SOCK_CLOEXEC'] ?? 0);
@@ -264,14 +264,14 @@ export class Socket implements Disposable {
   /**
    * Receives into `buffer`.
    *
-   * @param offset - where in the buffer; @param length - at most so many bytes, to the buffer's end where it is left
+   * @param offset - where in the buffer, at its beginning where it is left out; @param length - at most so many bytes, to the buffer's end where it is left
    * out; @param flags - MSG_* bits.
    * @returns bytes read, 0 at the end of the stream (or an empty datagram), or {@link WOULD_BLOCK}.
    * @throws SystemError `ECONNRESET`, `ENOTCONN`, … RangeError `ERR_OUT_OF_RANGE`: no such part of the buffer.
    */
-  recv(buffer: Uint8Array, offset = 0, length?: number, flags?: number): number {
-    receive(stage(this.#open(), buffer, offset, length, flags));
-    return outcome('recv');
+  recv(buffer: Uint8Array, offset?: number, length?: number, flags?: number): number {
+    const memory = stage(incoming, buffer, offset, length, flags);
+    return receive(this.#fd, memory);
   }
 
   /**
@@ -281,9 +281,9 @@ export class Socket implements Disposable {
    * empty buffer is an empty datagram; on a stream it would mean nothing, and is refused.
    * @throws SystemError `EPIPE`, `ECONNRESET`: the peer is gone; `EMSGSIZE`: a datagram too long; `ENOTCONN`, …
    */
-  send(buffer: Uint8Array, offset = 0, length?: number, flags?: number): number {
-    transmit(stage(this.#open(), buffer, offset, length, flags, this.type));
-    return outcome('send');
+  send(buffer: Uint8Array, offset?: number, length?: number, flags?: number): number {
+    const memory = stage(outgoing, buffer, offset, length, flags, this.type);
+    return transmit(this.#fd, memory);
   }
 
   /**
@@ -467,7 +467,7 @@ export class Socket implements Disposable {
 
   #open(): number {
     const fd = this.#fd;
-    if (fd < 0) refuseClosed();
+    if (fd < 0) throw closed();
     return fd;
   }
 
@@ -476,10 +476,6 @@ export class Socket implements Disposable {
     this.#fd = -1;
     leaveHolders(fd);
   }
-}
-
-function refuseClosed(): never {
-  throw new StateError('ERR_CLOSED', 'the socket is closed');
 }
 
 /** An address, of a family whose addresses are known here. */

@@ -35,6 +35,8 @@ describe('a socket that is closed by an argument of its own call', () => {
     'connect, by a getter of the address': (socket, { address }) =>
       socket.connect(address as { path: string }),
     'sendv, by a getter of the array': (socket, { buffers }) => socket.sendv(buffers as Uint8Array[]),
+    'recv, by the length of a buffer': (socket, { buffer }) => socket.recv(buffer as Uint8Array),
+    'send, by the length of a buffer': (socket, { buffer }) => socket.send(buffer as Uint8Array),
     'recvMessage, by a getter of the options': (socket, { options }) =>
       socket.recvMessage(Buffer.alloc(8), options as { maxFds: number }),
   };
@@ -60,6 +62,12 @@ describe('a socket that is closed by an argument of its own call', () => {
             return Buffer.from('secret');
           },
         }),
+        buffer: Object.defineProperty(new Uint8Array(8), 'length', {
+          get() {
+            close();
+            return 8;
+          },
+        }) as unknown,
         options: {
           get maxFds() {
             return close();
