@@ -16,14 +16,20 @@ import { inRounds } from '../support/rounds.mjs';
  * @property {number} size - bytes of a message.
  * @property {number} rounds
  * @property {number} seconds - that a turn is measured.
- * @property {number} warmUp - seconds that the first turn, which leaves no sample, runs before.
+ * @property {number} [starts] - how many times the servers are started within the rounds; once, with the first load, if
+ *   nothing is said.
+ * @property {number} warmUp - seconds that the first turn of a start, which leaves no sample, runs before.
  * @property {boolean} [busy] - whether the load polls, and never sleeps: so it is if nothing is said.
  * @property {boolean} [quantiles] - of the latencies, many.
  */
 
 /**
- * The servers live through all loads and rounds, and connections through all rounds of their load; one whose turn it is
- * not waits, and costs the others nothing.
+ * The servers live through all loads, and connections through all rounds of their load; one whose turn it is not waits, and
+ * costs the others nothing.
+ *
+ * But a process has luck, in where its memory lies and in the order in which its functions were compiled: half a percent
+ * to either side, for as long as it lives, which no number of rounds would show. Where little is promised beyond a rival,
+ * several starts share the rounds.
  *
  * @param {readonly Load[]} loads
  * @param {Cores} cores - one for the servers, one for the load.
@@ -40,16 +46,25 @@ export async function measureServers(loads, cores) {
       /** @type {ReturnType<typeof echoesInTurns>[]} */
       const begun = [];
       const contenders = load.names.map((name) => {
-        const { ours, missing, running } = /** @type {ReturnType<typeof started>} */ (servers.get(name));
+        const server = /** @type {ReturnType<typeof started>} */ (servers.get(name));
+        const { ours, missing } = server;
         /** @type {ReturnType<typeof echoesInTurns> | undefined} */
         let echoes;
+        /** @param {number} settle */
+        const connected = async (settle) => {
+          echoes = echoesInTurns(/** @type {Server} */ (await server.running), load, cores?.[1]);
+          begun.push(echoes);
+          return echoes.turn(settle);
+        };
         /** @param {number} round */
         const turn = async (round) => {
-          if (echoes === undefined) {
-            echoes = echoesInTurns(/** @type {Server} */ (await running), load, cores?.[1]);
-            begun.push(echoes);
+          if (echoes === undefined) return connected(load.warmUp);
+          if (isStartedBefore(round, load)) {
+            await echoes.stop();
+            await server.restart();
+            await connected(load.warmUp);
           }
-          return echoes.turn(round === 0 ? load.warmUp : SETTLE);
+          return echoes.turn(SETTLE);
         };
         return { name, ours, missing, turn };
       });
@@ -72,8 +87,24 @@ export async function measureServers(loads, cores) {
  * @param {number | undefined} core
  */
 function started(noLoad, { ours, command, missing = noLoad }, core) {
-  const running = missing === undefined ? startServer(command, core) : undefined;
-  // Its turn awaits it, and puts a failure into its row: until then it must not end the process as unhandled.
-  running?.catch(() => {});
-  return { ours, missing, running };
+  const start = () => {
+    const running = startServer(command, core);
+    // Its turn awaits it, and puts a failure into its row: until then it must not end the process as unhandled.
+    running.catch(() => {});
+    return running;
+  };
+  return {
+    ours,
+    missing,
+    running: missing === undefined ? start() : undefined,
+    async restart() {
+      await (await this.running)?.stop();
+      this.running = start();
+    },
+  };
+}
+
+/** @type {(round: number, load: Load) => boolean} */
+function isStartedBefore(round, { rounds, starts = 1 }) {
+  return round > 1 && (round - 1) % Math.ceil(rounds / starts) === 0;
 }

@@ -13,7 +13,9 @@ import { hasRival } from '../support/tools.js';
 
 const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
 const installed: readonly string[] = serverNames.filter((name) => hasRival(echoServer(name)));
-const ROUNDS = 1;
+/** Of the moment that they are run for. */
+const ROUNDS = 3;
+const LATENCY_ROUNDS = 1;
 
 async function measure(cells: string[], env: NodeJS.ProcessEnv = {}, copy?: string) {
   using folder = new TemporaryFolder();
@@ -86,7 +88,7 @@ describe.runIf(process.platform === 'linux')('the echo benchmarks', { timeout: 1
     }
 
     for (const { name, samples, missing } of latency?.rows ?? []) {
-      expect(samples, name).toHaveLength(missing === undefined ? ROUNDS : 0);
+      expect(samples, name).toHaveLength(missing === undefined ? LATENCY_ROUNDS : 0);
       for (const sample of samples) {
         const distribution = [
           'min',
@@ -124,7 +126,24 @@ describe.runIf(process.platform === 'linux')('the echo benchmarks', { timeout: 1
       missing: 'apt install python3-uvloop',
     });
     expect(rows['selectors']).toMatchObject({ samples: [], failure: expect.stringContaining('exit code 3') });
-    expect(rows['streams, hosted']?.samples).toHaveLength(ROUNDS);
+    expect(rows['streams, hosted']?.samples).toHaveLength(LATENCY_ROUNDS);
+  });
+
+  it.runIf(installed.includes('selectors'))('start a server anew within the rounds', async () => {
+    using folder = new TemporaryFolder();
+    // A Python that notes down which programs it runs.
+    const python = folder.join('python');
+    const notes = folder.join('notes');
+    const [real] = echoServer('selectors').command;
+    const note = `[ "$1" = -c ] || echo "$*" >> '${notes}'`;
+    writeFileSync(python, `#!/bin/sh\n${note}\nexec '${real}' "$@"\n`, { mode: 0o755 });
+    const { outcome, groups } = await measure(['echo'], { PYTHON: python });
+    expect(outcome.code, outcome.stderr).toBe(0);
+    const programs = readFileSync(notes, 'utf8').split('\n');
+    expect(programs.filter((program) => program.includes('selectors'))).toHaveLength(2);
+    expect(rowsOf(groups[0])['selectors']?.samples).toHaveLength(ROUNDS);
+    expect(groups[0]).toMatchObject({ setting: { rounds: ROUNDS, starts: 2 } });
+    expect(groups[0]?.note).toContain('started 2 times');
   });
 
   it('measure nobody, and start nobody, where the load cannot be compiled', async () => {
