@@ -38,6 +38,13 @@ export function checkBuffer(buffer: Uint8Array, name: string): CheckedBuffer {
   return buffer === accepted.buffer && buffer.length > 0 ? accepted : accept(buffer, name);
 }
 
+/** The same, where the caller notices by itself that a buffer has no bytes, moved away since it was found good. */
+export function onceChecked(buffer: Uint8Array, name: string): CheckedBuffer {
+  const last = accepted;
+  if (buffer !== last.buffer) return accept(buffer, name);
+  return last;
+}
+
 function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   const oldest = before;
   if (buffer === oldest.buffer && buffer.length > 0) {
@@ -49,10 +56,12 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   if (!ArrayBuffer.isView(buffer) || !(buffer instanceof Uint8Array)) {
     throw invalidType(name, 'a Buffer or Uint8Array', buffer);
   }
-  const memory = memoryOf.call(buffer) as ArrayBuffer;
+  // First, so that V8 knows what it has before it, and calls no getter for what is in it.
+  const { length } = buffer;
   const start = startOf.call(buffer);
+  const memory = memoryOf.call(buffer) as ArrayBuffer;
   // What was good for one view is good for another: only to be moved away can it come to, and that leaves no bytes.
-  const known = buffer.length > 0 && (memory === accepted.memory || memory === oldest.memory);
+  const known = length > 0 && (memory === accepted.memory || memory === oldest.memory);
   if (!known) {
     checkMemory(buffer, memory, start, name);
     if (memory.byteLength > MOST_KEPT) return { buffer, memory, start };
@@ -60,7 +69,8 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   before = accepted;
   accepted = oldest;
   accepted.buffer = buffer;
-  accepted.memory = memory;
+  // Compared: to store a young object in an old one is to tell the collector.
+  if (accepted.memory !== memory) accepted.memory = memory;
   accepted.start = start;
   return accepted;
 }

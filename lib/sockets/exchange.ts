@@ -15,9 +15,8 @@ type CheckedBuffer = buffers.CheckedBuffer;
 // convert each, 80 ns a message. Nothing can come between the stores and the call, after which the flags are 0 again:
 // whoever has none need not say so.
 const words = native.socketCall;
-/** What was received into last, and what was sent last: found good, it is not asked again what it stands on. */
-export const incoming = noBuffer();
-export const outgoing = noBuffer();
+// What was received into last: mostly one buffer, while what is sent is checked beside what others are given.
+const last = noBuffer();
 const sizeOf = getterOf<ArrayBuffer, number>(ArrayBuffer.prototype, 'byteLength');
 
 /** EAGAIN as a result; any other errno as what it is. */
@@ -42,7 +41,8 @@ export function receive(fd: number, memory: ArrayBuffer): number {
   if (memory === socketMemory.received) socketRecvAgain();
   else receiveElsewhere(memory);
   const count = call[4] as number;
-  return count >= 0 ? count : failed(count, 'recv');
+  if (count < 0) return failed('recv');
+  return count;
 }
 
 function receiveElsewhere(memory: ArrayBuffer): void {
@@ -58,7 +58,8 @@ export function transmit(fd: number, memory: ArrayBuffer): number {
   if (memory === socketMemory.sent) socketSendAgain();
   else transmitElsewhere(memory);
   const count = call[4] as number;
-  return count >= 0 ? count : failed(count, 'send');
+  if (count < 0) return failed('send');
+  return count;
 }
 
 function transmitElsewhere(memory: ArrayBuffer): void {
@@ -72,10 +73,10 @@ function kept(memory: ArrayBuffer): ArrayBuffer | null {
 }
 
 /** The descriptor of a closed socket is none, of which the kernel says EBADF. */
-function failed(errno: number, syscall: string): typeof WOULD_BLOCK {
+function failed(syscall: string): typeof WOULD_BLOCK {
   const fd = words[0] as number;
   if (fd < 0) throw closed();
-  return wouldBlock(errno, syscall, fd);
+  return wouldBlock(words[4] as number, syscall, fd);
 }
 
 export function closed(): StateError {
@@ -90,20 +91,18 @@ export function closed(): StateError {
  * to put the whole of a `recv` and a `send` into the handler that calls them, which it counts in bytecodes. One function
  * less to return from saves 25 ns: no return that follows a system call is predicted, as system-call.h says.
  *
- * @param last - {@link incoming} or {@link outgoing}.
  * @param type - of a socket that sends: SOCK_STREAM, or nothing is a message, too.
  */
 export function stage(
-  last: CheckedBuffer,
-  buffer: Uint8Array,
+  { buffer, memory, start }: CheckedBuffer,
   offset: number | undefined,
   length: number | undefined,
   flags: number | undefined,
   type?: number,
 ): ArrayBuffer {
-  const { memory, start } = buffer === last.buffer ? last : another(last, buffer);
   const all = buffer.length;
-  const from = offset === undefined ? 0 : offset;
+  let from = offset;
+  if (from === undefined) from = 0;
   let size = length ?? all;
   if (
     flags !== undefined ||
@@ -123,8 +122,13 @@ export function stage(
   return memory;
 }
 
-/** The buffer of this call, which the next may be with again. */
-function another(last: CheckedBuffer, buffer: Uint8Array): CheckedBuffer {
+/** What a buffer to receive into stands on; as for {@link onceChecked}. */
+export function incoming(buffer: Uint8Array): CheckedBuffer {
+  if (buffer !== last.buffer) return another(buffer);
+  return last;
+}
+
+function another(buffer: Uint8Array): CheckedBuffer {
   const checked = checkBuffer(buffer, 'buffer');
   const { memory, start } = checked;
   if (sizeOf.call(memory) > MOST_KEPT) return checked;

@@ -2,6 +2,7 @@
 
 import { Adopted } from '../adopted.js';
 import { checkBoolean, checkInt, checkInteger, checkObject } from '../arguments.js';
+import * as buffers from '../buffers.js';
 import { descriptorOf, type FileLike } from '../files.js';
 import { leaveHolders } from '../holders.js';
 import {
@@ -53,7 +54,8 @@ import {
 } from './options.js';
 
 // A module's own constants are part of the code that V8 makes of it; an import is looked up, and compared, at each use.
-const { closed, incoming, outgoing, receive, stage, transmit, wouldBlock } = exchange;
+const { onceChecked } = buffers;
+const { closed, incoming, receive, stage, transmit, wouldBlock } = exchange;
 const SOMAXCONN = constant('SOMAXCONN');
 /** The flags that may stand in a type: each socket has them, so none shows them. */
 const TYPE_FLAGS = (constants['SOCK_NONBLOCK'] ?? 0) | (constants['SOCK_CLOEXEC'] ?? 0);
@@ -270,7 +272,7 @@ export class Socket implements Disposable {
    * @throws SystemError `ECONNRESET`, `ENOTCONN`, … RangeError `ERR_OUT_OF_RANGE`: no such part of the buffer.
    */
   recv(buffer: Uint8Array, offset?: number, length?: number, flags?: number): number {
-    const memory = stage(incoming, buffer, offset, length, flags);
+    const memory = stage(incoming(buffer), offset, length, flags);
     return receive(this.#fd, memory);
   }
 
@@ -282,7 +284,7 @@ export class Socket implements Disposable {
    * @throws SystemError `EPIPE`, `ECONNRESET`: the peer is gone; `EMSGSIZE`: a datagram too long; `ENOTCONN`, …
    */
   send(buffer: Uint8Array, offset?: number, length?: number, flags?: number): number {
-    const memory = stage(outgoing, buffer, offset, length, flags, this.type);
+    const memory = stage(onceChecked(buffer, 'buffer'), offset, length, flags, this.type);
     return transmit(this.#fd, memory);
   }
 
