@@ -266,8 +266,8 @@ export class Socket implements Disposable {
   /**
    * Receives into `buffer`.
    *
-   * @param offset - where in the buffer, at its beginning where it is left out; @param length - at most so many bytes, to the buffer's end where it is left
-   * out; @param flags - MSG_* bits.
+   * @param offset - where in the buffer, at its beginning where it is left out; @param length - at most so many bytes, to
+   * the buffer's end where it is left out; @param flags - MSG_* bits.
    * @returns bytes read, 0 at the end of the stream (or an empty datagram), or {@link WOULD_BLOCK}.
    * @throws SystemError `ECONNRESET`, `ENOTCONN`, … RangeError `ERR_OUT_OF_RANGE`: no such part of the buffer.
    */

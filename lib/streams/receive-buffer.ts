@@ -14,8 +14,8 @@ const LEAST_LARGE = RECEIVE_SIZE / 2;
  * next receive then goes behind it. So nothing is copied for whoever keeps all, and one who keeps nothing has the same
  * memory again, which is in the processor's cache.
  *
- * There are two slabs, so that a small piece that is kept keeps little memory alive: a small one while what is kept is
- * small, and a large one otherwise.
+ * There are two slabs, because small pieces leave less and less room behind them: one for those, used up to its end, and
+ * one that has room for a large piece.
  */
 export class ReceiveBuffer {
   readonly #small = new Slab(SLAB_SIZE);
