@@ -1,4 +1,5 @@
 /** Memory that the kernel may read and write, checked before it is handed over. */
+import { types } from 'node:util';
 import { checkInteger } from './arguments.js';
 import { Description, invalidType, invalidValue, outOfRange } from './native/errors.js';
 
@@ -9,17 +10,18 @@ export interface CheckedBuffer {
   start: number;
 }
 
-// The last two, of which one may be received into and the other sent; nobody's at first. What a buffer stands on cannot
-// change, but for being moved away, and asking it costs 40 ns a call, which a loop over one receive buffer would pay for
-// each message. Buffers of their own often are views of one slab, and of that as much is known.
+// The last two; nobody's at first. What a buffer stands on cannot change, but for being moved away, and asking it costs 40 ns
+// a call, which a loop over one buffer would pay for each message. Buffers of their own often are views of one slab, and of
+// that as much is known. Nothing of the caller's is called until a record is returned: it could check another buffer.
 let accepted = noBuffer();
 let before = noBuffer();
 // What a view stands on. Asked by their names, V8 looks the getters up each time, which costs as much as they do.
-const TypedArray = Object.getPrototypeOf(Uint8Array.prototype);
-const memoryOf = getterOf<Uint8Array, ArrayBufferLike>(TypedArray, 'buffer');
-const startOf = getterOf<Uint8Array, number>(TypedArray, 'byteOffset');
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
+const kindOf = getterOf<unknown, string | undefined>(typedArray, Symbol.toStringTag);
+const memoryOf = getterOf<Uint8Array, ArrayBufferLike>(typedArray, 'buffer');
+const startOf = getterOf<Uint8Array, number>(typedArray, 'byteOffset');
 /** A view's true length, 0 where its memory was moved away: its own may be what a class of the caller makes of it. */
-export const lengthOf = getterOf<Uint8Array, number>(TypedArray, 'length');
+export const lengthOf = getterOf<Uint8Array, number>(typedArray, 'length');
 /** Memory beyond this is not kept alive for the next call, which may be with it again. */
 export const MOST_KEPT = 1 << 20;
 
@@ -33,13 +35,12 @@ export function noBuffer(): CheckedBuffer {
  * returned is good until the next call.
  */
 export function checkBuffer(buffer: Uint8Array, name: string): CheckedBuffer {
-  // Small enough that V8 puts it into every caller; what is seldom needed is out of line, here and below, so that it
-  // stays so. And `length`, not `byteLength`, which is the same but costs V8 a call of its getter, 12 ns.
-  return buffer === accepted.buffer && buffer.length > 0 ? accepted : accept(buffer, name);
+  return buffer === accepted.buffer && lengthOf.call(buffer) > 0 ? accepted : accept(buffer, name);
 }
 
 /** The same, where the caller notices by itself that a buffer has no bytes, moved away since it was found good. */
 export function onceChecked(buffer: Uint8Array, name: string): CheckedBuffer {
+  // Small enough that V8 puts it into every caller; what is seldom needed is out of line.
   const last = accepted;
   if (buffer !== last.buffer) return accept(buffer, name);
   return last;
@@ -47,23 +48,22 @@ export function onceChecked(buffer: Uint8Array, name: string): CheckedBuffer {
 
 function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   const oldest = before;
-  if (buffer === oldest.buffer && buffer.length > 0) {
+  if (buffer === oldest.buffer && lengthOf.call(buffer) > 0) {
     before = accepted;
     accepted = oldest;
     return oldest;
   }
-  // What is no view but has its prototype, a Proxy of one, has no memory of its own to be asked for.
-  if (!ArrayBuffer.isView(buffer) || !(buffer instanceof Uint8Array)) {
+  // What has the prototype of one and is none, a Proxy or another view, has no such memory of its own to be asked for.
+  if (kindOf.call(buffer) !== 'Uint8Array' || !(buffer instanceof Uint8Array)) {
     throw invalidType(name, 'a Buffer or Uint8Array', buffer);
   }
-  // First, so that V8 knows what it has before it, and calls no getter for what is in it.
-  const { length } = buffer;
+  const length = lengthOf.call(buffer);
   const start = startOf.call(buffer);
   const memory = memoryOf.call(buffer) as ArrayBuffer;
   // What was good for one view is good for another: only to be moved away can it come to, and that leaves no bytes.
   const known = length > 0 && (memory === accepted.memory || memory === oldest.memory);
   if (!known) {
-    checkMemory(buffer, memory, start, name);
+    checkMemory(memory, start, length, name);
     if (memory.byteLength > MOST_KEPT) return { buffer, memory, start };
   }
   before = accepted;
@@ -76,27 +76,27 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
 }
 
 /** The getter itself, which no class and no property of the caller's stands before. */
-export function getterOf<T, V>(prototype: object, name: string): (this: T) => V {
+export function getterOf<T, V>(prototype: object, name: string | symbol): (this: T) => V {
   return Object.getOwnPropertyDescriptor(prototype, name)?.get as (this: T) => V;
 }
 
 function checkMemory(
-  buffer: Uint8Array,
   memory: ArrayBufferLike & { readonly resizable?: boolean },
   start: number,
+  length: number,
   name: string,
 ): void {
-  if (!(memory instanceof ArrayBuffer)) {
+  if (!types.isArrayBuffer(memory)) {
     throw invalidValue(name, 'over memory of one thread (copy a shared one)', memory);
   }
   if (memory.resizable === true) {
     throw invalidValue(name, 'over memory of a fixed size', new Description('a resizable ArrayBuffer'));
   }
-  if (buffer.length === 0 && isDetached(memory)) {
+  if (length === 0 && isDetached(memory)) {
     throw invalidValue(name, 'over memory that was not moved away', new Description('a detached one'));
   }
   // The addon counts in 32 bits.
-  if (start + buffer.length > 0xffff_ffff) {
+  if (start + length > 0xffff_ffff) {
     const given = new Description(`at byte ${start}`);
     throw outOfRange(name, 'within the first 4 GiB of its memory', given);
   }

@@ -48,6 +48,25 @@ describe('checkBuffer', () => {
     expect(checkBuffer(buffer, 'buffer')).toEqual({ buffer, memory: buffer.buffer, start: 4 });
   });
 
+  it.each([0, 1, 2])('answers for the buffer, whose length checks another: %i others after it', (count) => {
+    const buffer = new Uint8Array(8);
+    const others = Array.from({ length: count }, () => new Uint8Array(8));
+    for (const one of [buffer, ...others]) checkBuffer(one, 'buffer');
+    let asked = false;
+    Object.defineProperty(buffer, 'length', {
+      get() {
+        if (!asked) {
+          asked = true;
+          checkBuffer(new Uint8Array(8), 'buffer');
+        }
+        return 8;
+      },
+    });
+    const checked = checkBuffer(buffer, 'buffer');
+    expect(checked.buffer).toBe(buffer);
+    expect(checked.memory).toBe(buffer.buffer);
+  });
+
   it('refuses other kinds of bytes as of a wrong type', () => {
     for (const buffer of [
       ...NO_NUMBERS,
@@ -58,6 +77,9 @@ describe('checkBuffer', () => {
       new Uint16Array(4),
       new Uint8ClampedArray(4),
       new Float64Array(4),
+      // Which say that they are Uint8Arrays.
+      Object.setPrototypeOf(new DataView(new ArrayBuffer(4)), Uint8Array.prototype),
+      Object.setPrototypeOf(new Float64Array(4), Uint8Array.prototype),
       { buffer: new ArrayBuffer(4), byteLength: 4, byteOffset: 0 },
       new Proxy(new Uint8Array(4), {}),
       Object.create(Uint8Array.prototype),

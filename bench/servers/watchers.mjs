@@ -50,9 +50,21 @@ function serve(socket) {
   let owed;
   reactor.watch(socket, EVENT_READ, (_events, watcher) => {
     try {
-      const rest = owed === undefined ? echo(socket) : flush(socket, owed);
-      if (rest === owed) return;
-      owed = rest;
+      if (owed === undefined) {
+        const received = socket.recv(buffer);
+        if (received === WOULD_BLOCK) return;
+        if (received === 0) {
+          socket.close();
+          return;
+        }
+        const sent = socket.send(buffer, 0, received);
+        if (sent === received) return;
+        owed = Buffer.from(buffer.subarray(sent === WOULD_BLOCK ? 0 : sent, received));
+      } else {
+        const rest = flush(socket, owed);
+        if (rest === owed) return;
+        owed = rest;
+      }
       // WRITE in place of READ: nothing more is read until the remainder is gone, so it never outgrows one buffer, and
       // a peer that does not read is held back by TCP itself.
       watcher.modify(owed === undefined ? EVENT_READ : EVENT_WRITE);
@@ -61,29 +73,6 @@ function serve(socket) {
       socket.close();
     }
   });
-}
-
-/**
- * @param {Socket} socket
- * @returns {Buffer | undefined} what could not be sent.
- */
-function echo(socket) {
-  const received = socket.recv(buffer);
-  if (received === WOULD_BLOCK) return undefined;
-  if (received === 0) {
-    socket.close();
-    return undefined;
-  }
-  const sent = socket.send(buffer, 0, received);
-  return sent === received ? undefined : remainder(received, sent);
-}
-
-/**
- * @param {number} received
- * @param {number} sent
- */
-function remainder(received, sent) {
-  return Buffer.from(buffer.subarray(sent === WOULD_BLOCK ? 0 : sent, received));
 }
 
 /**

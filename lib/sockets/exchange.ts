@@ -72,7 +72,7 @@ function kept(memory: ArrayBuffer): ArrayBuffer | null {
   return sizeOf.call(memory) <= MOST_KEPT ? memory : null;
 }
 
-/** The descriptor of a closed socket is none, of which the kernel says EBADF. */
+/** A socket that was closed by a buffer's own `length` has no descriptor, of which the kernel says EBADF. */
 function failed(syscall: string): typeof WOULD_BLOCK {
   const fd = words[0] as number;
   if (fd < 0) throw closed();
@@ -85,7 +85,8 @@ export function closed(): StateError {
 
 /**
  * Checks the arguments of a recv or send, and puts their numbers where the addon finds them. The memory, and the descriptor
- * as it is after this, which may call what is the caller's, go with the call.
+ * as it is after this, which may call what is the caller's, go with the call. Whoever stages makes it: flags of a
+ * call that is not made would be the next one's.
  *
  * What is nearly always met is one condition, in place of a check for each argument, and this is short: V8 then has room
  * to put the whole of a `recv` and a `send` into the handler that calls them, which it counts in bytecodes. One function

@@ -272,6 +272,7 @@ export class Socket implements Disposable {
    * @throws SystemError `ECONNRESET`, `ENOTCONN`, … RangeError `ERR_OUT_OF_RANGE`: no such part of the buffer.
    */
   recv(buffer: Uint8Array, offset?: number, length?: number, flags?: number): number {
+    if (this.#fd < 0) throw closed();
     const memory = stage(incoming(buffer), offset, length, flags);
     return receive(this.#fd, memory);
   }
@@ -284,6 +285,7 @@ export class Socket implements Disposable {
    * @throws SystemError `EPIPE`, `ECONNRESET`: the peer is gone; `EMSGSIZE`: a datagram too long; `ENOTCONN`, …
    */
   send(buffer: Uint8Array, offset?: number, length?: number, flags?: number): number {
+    if (this.#fd < 0) throw closed();
     const memory = stage(onceChecked(buffer, 'buffer'), offset, length, flags, this.type);
     return transmit(this.#fd, memory);
   }

@@ -58,7 +58,7 @@ export class Chunks {
     const first = this.#chunks[0];
     const bytes = this.cut(length);
     // A view of a chunk keeps all of its memory alive. A small piece is copied instead, unless the chunk stands in a slab,
-    // which is no larger and kept by many. A larger one keeps up to sixteen times its own size, of a receive; of what came in
+    // which is smaller and kept by many. A larger one keeps up to sixteen times its own size, of a receive; of what came in
     // larger chunks, or was put back, as much as that has. To ask for the memory costs more than all the rest.
     if (bytes === first) return bytes;
     if (bytes.length >= SMALL_PIECE || bytes.buffer.byteLength <= SLAB_SIZE) return bytes;

@@ -4,9 +4,9 @@ import { Slab } from './slab.js';
 
 /**
  * Bytes. Memory of its own for each piece costs several times as much, and half the size a seventieth of what an echoed message
- * costs; but whoever keeps a few bytes keeps a whole slab.
+ * costs; but whoever keeps a few bytes keeps a whole slab. Less than a receive, by which the two are told apart.
  */
-export const SLAB_SIZE = 64 * 1024;
+export const SLAB_SIZE = 60 * 1024;
 /** What has fewer bytes may keep no more than a slab alive. */
 export const SMALL_PIECE = 4 * 1024;
 

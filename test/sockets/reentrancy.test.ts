@@ -103,6 +103,57 @@ describe('a socket that is closed by an argument of its own call', () => {
   );
 });
 
+describe('a buffer whose length makes another call', () => {
+  /** Asked for its length the next time, the buffer sends the other one elsewhere. */
+  function provoke(buffer: Uint8Array, other: Uint8Array, elsewhere: Socket): void {
+    let asked = false;
+    Object.defineProperty(buffer, 'length', {
+      get() {
+        if (!asked) {
+          asked = true;
+          elsewhere.send(other);
+        }
+        return 8;
+      },
+    });
+  }
+
+  it('is received into itself, then and ever after', () => {
+    const [here, there] = Socket.pair();
+    const [elsewhere, peer] = Socket.pair();
+    const buffer = new Uint8Array(8);
+    const memory = new ArrayBuffer(16);
+    elsewhere.send(buffer);
+    provoke(buffer, new Uint8Array(memory, 4, 2), elsewhere);
+    for (const text of ['ABCDEFGH', 'IJKLMNOP']) {
+      there.send(Buffer.from(text));
+      expect(here.recv(buffer)).toBe(8);
+      expect(Buffer.from(buffer.buffer).toString()).toBe(text);
+    }
+    const moved = structuredClone(memory, { transfer: [memory] });
+    there.send(Buffer.from('QRSTUVWX'));
+    expect(here.recv(buffer)).toBe(8);
+    expect(Buffer.from(buffer.buffer).toString()).toBe('QRSTUVWX');
+    expect(new Uint8Array(moved)).toEqual(new Uint8Array(16));
+    for (const socket of [here, there, elsewhere, peer]) socket.close();
+  });
+});
+
+describe('a call on what is no socket', () => {
+  it.each(['recv', 'send'] as const)('leaves no flags to the next one: %s', (method) => {
+    const [here, there] = Socket.pair();
+    const buffer = new Uint8Array(8);
+    const { MSG_PEEK } = constants;
+    there.send(Buffer.from('once'));
+    const call = () => new Proxy(here, {})[method](buffer, 0, 8, MSG_PEEK);
+    expect(call).toThrow(TypeError);
+    expect(here.recv(buffer)).toBe(4);
+    expect(here.recv(buffer)).toBe(-1);
+    here.close();
+    there.close();
+  });
+});
+
 describe('a selector that is closed by an argument of its own call', () => {
   const calls: Record<string, (selector: Selector, file: FileLike) => unknown> = {
     register: (selector, file) => selector.register(file, EVENT_READ),

@@ -3,6 +3,7 @@ import { StateError } from 'iomux';
 import { IncompleteReadError, LimitOverrunError, type StreamReader } from 'iomux/streams';
 import { describe, expect, it } from 'vitest';
 import { SLAB_SIZE } from '../../lib/streams/copies.js';
+import { RECEIVE_SIZE } from '../../lib/streams/receive-buffer.js';
 import { collected } from '../support/garbage.js';
 import { refusal } from '../support/refusals.js';
 import { readerMaker, stateOf } from '../support/stream-ends.js';
@@ -274,6 +275,8 @@ describe('the memory of what is read', () => {
   });
 
   it('does not keep a large chunk alive for a small piece', () => {
+    // By its size the memory of a receive is told from a slab.
+    expect(SLAB_SIZE).toBeLessThan(RECEIVE_SIZE);
     const reader = fed();
     reader.feed(Buffer.alloc(65_536, 'line\n'));
     for (const piece of [reader.readUntil('\n'), reader.read(10), reader.readExactly(4000)]) {
