@@ -8,6 +8,8 @@ import { inRounds } from '../support/rounds.mjs';
 /** @typedef {import('../support/programs.mjs').Server} Server */
 /** @typedef {import('../support/results.mjs').Row} Row */
 /** @typedef {[number, number] | null} Cores */
+/** @typedef {ReturnType<typeof started>} Echoing */
+/** @typedef {ReturnType<typeof echoesInTurns>} Echoes */
 /**
  * @typedef {object} Load
  * @property {string} id - of the group, for the progress.
@@ -43,30 +45,16 @@ export async function measureServers(loads, cores) {
     /** @type {Row[][]} */
     const rows = [];
     for (const load of loads) {
-      /** @type {ReturnType<typeof echoesInTurns>[]} */
+      /** @type {Echoes[]} */
       const begun = [];
       const contenders = load.names.map((name) => {
-        const server = /** @type {ReturnType<typeof started>} */ (servers.get(name));
-        const { ours, missing } = server;
-        /** @type {ReturnType<typeof echoesInTurns> | undefined} */
-        let echoes;
-        /** @param {number} settle */
-        const connected = async (settle) => {
-          echoes = echoesInTurns(/** @type {Server} */ (await server.running), load, cores?.[1]);
-          begun.push(echoes);
-          return echoes.turn(settle);
+        const server = /** @type {Echoing} */ (servers.get(name));
+        return {
+          name,
+          ours: server.ours,
+          missing: server.missing,
+          turn: turnsOf(server, load, cores?.[1], begun),
         };
-        /** @param {number} round */
-        const turn = async (round) => {
-          if (echoes === undefined) return connected(load.warmUp);
-          if (isStartedBefore(round, load)) {
-            await echoes.stop();
-            await server.restart();
-            await connected(load.warmUp);
-          }
-          return echoes.turn(SETTLE);
-        };
-        return { name, ours, missing, turn };
       });
       try {
         rows.push(await inRounds(load.id, contenders, load.rounds));
@@ -79,6 +67,34 @@ export async function measureServers(loads, cores) {
     const ended = [...servers.values()].map(async ({ running }) => (await running)?.stop());
     await Promise.allSettled(ended);
   }
+}
+
+/**
+ * Has a server echo over connections that are made in its first turn, and in the first after each start.
+ *
+ * @param {Echoing} server
+ * @param {Load} load
+ * @param {number | undefined} core - the load's.
+ * @param {Echoes[]} begun - gets the connections, which are to be stopped.
+ */
+function turnsOf(server, load, core, begun) {
+  /** @type {Echoes | undefined} */
+  let echoes;
+  const connected = async () => {
+    echoes = echoesInTurns(/** @type {Server} */ (await server.running), load, core);
+    begun.push(echoes);
+    return echoes.turn(load.warmUp);
+  };
+  /** @param {number} round */
+  return async (round) => {
+    if (echoes === undefined) return connected();
+    if (isStartedBefore(round, load)) {
+      await echoes.stop();
+      await server.restart();
+      await connected();
+    }
+    return echoes.turn(SETTLE);
+  };
 }
 
 /**
