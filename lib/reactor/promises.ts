@@ -48,7 +48,15 @@ export function checkReturned(value: unknown): void {
 
 /** What a reactor knows of the promises that wait for it. */
 export class PromiseWork {
+  readonly #onCrowd: () => void;
   #waiting = 0;
+  // How many may still be settled before that is a crowd; 0: any number.
+  #room = 0;
+
+  /** @param onCrowd - called when so many were settled that they are to be moved before there are more. */
+  constructor(onCrowd: () => void) {
+    this.#onCrowd = onCrowd;
+  }
 
   /** @throws StateError `ERR_IN_MICROTASK`: this is a blocking run in which no promise moves. */
   check(): void {
@@ -63,6 +71,12 @@ export class PromiseWork {
 
   end(): void {
     this.#waiting--;
+    if (this.#room > 0 && --this.#room === 0) this.#onCrowd();
+  }
+
+  /** Counts anew. @param crowd - how many that are settled from now on are one; 0: none. */
+  expect(crowd: number): void {
+    this.#room = crowd;
   }
 
   /**

@@ -13,7 +13,6 @@ import { type ErrorHandler, reporter } from './errors.js';
 import { Future, type FutureOwner } from './future.js';
 import { futureOf } from './future-of.js';
 import { Loop } from './loop.js';
-import { PromiseWork } from './promises.js';
 import { Messages, type Remote } from './remote.js';
 import { Run } from './run.js';
 import { Signals } from './signals.js';
@@ -40,6 +39,7 @@ export interface ReactorOptions {
  *   Node's own I/O stands still meanwhile. For workers, scripts, benchmarks.
  *
  * One iteration: callbacks that were queued before it, then I/O, then due timers; what they queue waits for the next.
+ * Promises move between two. Where many files are ready and 24 promises were settled, the others come in the next.
  * A callback that throws goes to `onError`; nothing else is lost, and the loop goes on. Callbacks of watchers, timers and
  * `callSoon` run in the asynchronous context (AsyncLocalStorage) in which they were set.
  *
@@ -59,7 +59,6 @@ export class Reactor implements Disposable {
   readonly selector: Selector<unknown>;
   readonly #loop: Loop;
   readonly #run: Run;
-  readonly #promises = new PromiseWork();
   readonly #timerOwner: TimerOwner;
   readonly #futureOwner: FutureOwner;
   readonly #sockets: SocketOperations;
@@ -86,7 +85,7 @@ export class Reactor implements Disposable {
       isWaiting: () => this.#run.waiting,
       liveChanged: () => this.#run.update(),
     });
-    this.#run = new Run(this.#loop, selector, this.#promises);
+    this.#run = new Run(this.#loop, selector);
     this.#timerOwner = {
       moveTimer: (timer, delay) => {
         this.#run.checkOpen();
@@ -103,7 +102,7 @@ export class Reactor implements Disposable {
     this.#futureOwner = {
       reactor: this,
       report,
-      promises: this.#promises,
+      promises: this.#loop.promises,
       enqueue: (callback) => this.#enqueue(callback),
     };
     this.#sockets = new SocketOperations({

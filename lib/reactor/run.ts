@@ -4,7 +4,6 @@ import type { Selector } from '../selectors/selector.js';
 import { holdThread } from './blocking.js';
 import { Hosting } from './hosting.js';
 import type { Loop } from './loop.js';
-import type { PromiseWork } from './promises.js';
 import { enter, hosted, leave } from './running.js';
 
 export type ReactorState = 'idle' | 'hosted' | 'blocking' | 'closed';
@@ -12,7 +11,6 @@ export type ReactorState = 'idle' | 'hosted' | 'blocking' | 'closed';
 export class Run {
   readonly #loop: Loop;
   readonly #selector: Selector<unknown>;
-  readonly #promises: PromiseWork;
   #state: ReactorState = 'idle';
   #hosting: Hosting | null = null;
   #onEnd: (error?: unknown) => void = () => {};
@@ -20,10 +18,9 @@ export class Run {
   #abortReason: unknown;
   #referenced = true;
 
-  constructor(loop: Loop, selector: Selector<unknown>, promises: PromiseWork) {
+  constructor(loop: Loop, selector: Selector<unknown>) {
     this.#loop = loop;
     this.#selector = selector;
-    this.#promises = promises;
   }
 
   get state(): ReactorState {
@@ -86,14 +83,14 @@ export class Run {
       this.#state = 'blocking';
       const outer = enter(this.#loop.reactor);
       try {
-        const movePromises = this.#promises.enter(awaited);
+        const movePromises = this.#loop.promises.enter(awaited);
         do {
           this.#loop.iterate(limit, movePromises, once);
           movePromises();
         } while (!this.#loop.stopping && !once);
       } finally {
         leave(outer);
-        this.#promises.leave();
+        this.#loop.promises.leave();
         this.#loop.stopping = false;
         this.#state = 'idle';
       }

@@ -51,8 +51,9 @@ export class Watchers implements Holder {
   #changing: WatchedFile[] = [];
   // Edge-triggered watchers that have used up their time: nothing will report them again.
   #again: FileWatcher[] = [];
-  #batch = 0;
-  // Of this batch.
+  // Those of them who are called at the end of the batch in progress.
+  #due: FileWatcher[] = [];
+  // By the wait in progress.
   #told = 0;
 
   constructor(selector: Selector<unknown>, owner: WatchersOwner) {
@@ -64,7 +65,7 @@ export class Watchers implements Holder {
 
   /** Whether somebody is to be called without waiting. */
   get pending(): boolean {
-    return this.#again.length > 0;
+    return this.#again.length > 0 || this.#due.length > 0;
   }
 
   watch(
@@ -138,12 +139,14 @@ export class Watchers implements Holder {
 
   /** Waits, and tells whom it concerns. @returns how many were told. */
   wait(timeout: number | null): number {
-    this.#batch++;
     this.#told = 0;
-    const again = this.#again;
-    if (again.length > 0) this.#again = [];
+    if (!this.#selector.pending && this.#again.length > 0) {
+      this.#due.push(...this.#again);
+      this.#again = [];
+    }
     this.#selector.dispatch(timeout, this.#deliver);
-    for (const watcher of again) this.#tellAgain(watcher);
+    // A batch that was broken off has more for them, perhaps, and tells nobody twice.
+    if (!this.#selector.pending && this.#due.length > 0) this.#tellAgain();
     return this.#told;
   }
 
@@ -155,6 +158,7 @@ export class Watchers implements Holder {
     }
     this.#changing = [];
     this.#again = [];
+    this.#due = [];
   }
 
   /** A descriptor is being closed by its owner; the selector hears of it by itself. */
@@ -200,11 +204,12 @@ export class Watchers implements Holder {
 
   readonly #deliver = ({ fd, data: file }: SelectorKey<unknown>, events: number): void => {
     if (!(file instanceof WatchedFile)) {
+      this.#told++;
       this.#refuseStranger(fd);
     } else if ((events & EVENT_INVALID) !== 0) {
       this.#told++;
       this.#lose(file, events);
-    } else if (file.deliver(events, this.#batch)) {
+    } else if (file.deliver(events, this.#selector.batch)) {
       this.#told++;
     }
   };
@@ -232,7 +237,7 @@ export class Watchers implements Holder {
   }
 
   #addFirst(file: WatchedFile, events: number, callback: WatcherCallback, kind: WatcherKind): FileWatcher {
-    const watcher = new FileWatcher(file, events, callback, kind, this.#batch);
+    const watcher = new FileWatcher(file, events, callback, kind, this.#selector.batch);
     this.#selector.register(file.file, events, file, file.options);
     this.#files.set(file.fd, file);
     file.registered = events;
@@ -247,13 +252,15 @@ export class Watchers implements Holder {
     kind: WatcherKind,
     replaced?: FileWatcher,
   ): FileWatcher {
-    const watcher = new FileWatcher(file, events, callback, kind, this.#batch);
+    const watcher = new FileWatcher(file, events, callback, kind, this.#selector.batch);
     file.add(watcher, replaced);
     return watcher;
   }
 
-  #tellAgain(watcher: FileWatcher): void {
-    if (watcher.deliverAgain(this.#batch)) this.#told++;
+  #tellAgain(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const watcher of due) if (watcher.deliverAgain(this.#selector.batch)) this.#told++;
   }
 
   #apply(file: WatchedFile): void {

@@ -44,6 +44,7 @@ export class Delivery<T> {
   #cursor = 0;
   #count = 0;
   #delivering = false;
+  #brokenOff = false;
   // Whether the last wait has ended, whatever it reported.
   #ended = false;
   // Generations unregistered during the batch: their events are stale, but no zombies.
@@ -72,6 +73,11 @@ export class Delivery<T> {
     };
   }
 
+  /** Numbers the batch that was harvested last. */
+  get batch(): number {
+    return this.#waits;
+  }
+
   /** Whether events were harvested that wait for delivery. */
   get pending(): boolean {
     return this.#cursor < this.#count;
@@ -87,7 +93,7 @@ export class Delivery<T> {
     return this.#ended;
   }
 
-  /** Waits, and calls `handler` for what is ready; what a handler that threw left over comes first. */
+  /** Waits, and calls `handler` for what is ready; what was left by a handler that threw, or broke off, comes first. */
   dispatch(limit: number, handler: Handler<T>): number {
     if (this.#delivering) {
       throw new StateError(
@@ -105,6 +111,11 @@ export class Delivery<T> {
       delivered = this.#deliver(handler);
     }
     return delivered;
+  }
+
+  /** The handler in progress is the last of this delivery. */
+  breakOff(): void {
+    this.#brokenOff = this.#delivering;
   }
 
   /** Unregisters: an event of the registration that was harvested already is dropped. */
@@ -172,11 +183,12 @@ export class Delivery<T> {
   #deliver(handler: Handler<T>): number {
     let delivered = 0;
     this.#delivering = true;
+    this.#brokenOff = false;
     try {
       const lost = this.#lost.length > 0 ? this.#deliverLost(handler) : 0;
       const results = this.#results;
       const registry = this.#registry;
-      while (this.#cursor < this.#count) {
+      while (this.#cursor < this.#count && !this.#brokenOff) {
         const at = 3 * this.#cursor++;
         const registration = registry.get(results[at] as number);
         if (registration === undefined || registration.generation !== results[at + 1]) {

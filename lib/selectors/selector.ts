@@ -301,6 +301,21 @@ export abstract class Selector<T = unknown> implements Disposable {
     return host;
   }
 
+  /** @internal The handler that `dispatch` is calling is its last; what is left comes first in the next one. */
+  breakOff(): void {
+    this.#delivery.breakOff();
+  }
+
+  /** @internal Whether something is left of the last batch. */
+  get pending(): boolean {
+    return this.#delivery.pending;
+  }
+
+  /** @internal Numbers the last batch. */
+  get batch(): number {
+    return this.#delivery.batch;
+  }
+
   /** @internal Whether a descriptor was closed under its registration: `register` would replace that. */
   isStale(fd: number): boolean {
     const registration = this.#registry.get(fd);

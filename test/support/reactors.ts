@@ -71,7 +71,8 @@ export function runUntil<T>(reactor: Reactor, setting: Setting, awaitable: Promi
   return running.then(() => awaitable);
 }
 
-function outsideOfMicrotasks<T>(action: () => T): Promise<T> {
+/** Does something where no promise reaction is under way: its result. */
+export function outsideOfMicrotasks<T>(action: () => T): Promise<T> {
   return new Promise((resolve, reject) => {
     setImmediate(() => {
       try {
