@@ -68,6 +68,22 @@ function transmitElsewhere(memory: ArrayBuffer): void {
   socketMemory.sent = kept(memory);
 }
 
+/** {@link receive} into a part of memory that is known to be good: nothing is left to be checked. */
+export function receiveInto(fd: number, memory: ArrayBuffer, start: number, length: number): number {
+  const call = words;
+  call[1] = start;
+  call[2] = length;
+  return receive(fd, memory);
+}
+
+/** {@link transmit} of a buffer that was just checked, and has so many bytes. */
+export function transmitChecked(fd: number, { memory, start }: CheckedBuffer, length: number): number {
+  const call = words;
+  call[1] = start;
+  call[2] = length;
+  return transmit(fd, memory);
+}
+
 function kept(memory: ArrayBuffer): ArrayBuffer | null {
   return sizeOf.call(memory) <= MOST_KEPT ? memory : null;
 }

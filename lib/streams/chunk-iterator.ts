@@ -1,4 +1,5 @@
 /** Iteration over the chunks of a reader, by `for await`. */
+import type { PromiseWork } from '../reactor/promises.js';
 import type { Sink, StreamReader } from './reader.js';
 
 type Step = IteratorResult<Buffer, undefined>;
@@ -10,18 +11,20 @@ type Resolve = (step: Step | Promise<Step>) => void;
  */
 export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer | null> {
   readonly #reader: StreamReader;
+  readonly #promises: PromiseWork;
   // Of the step that waits. Its reject is not kept, which is a function for each connection: a rejected promise does as well.
   #resolve: Resolve | null = null;
 
   constructor(reader: StreamReader) {
     this.#reader = reader;
+    this.#promises = reader.promises;
   }
 
   next(): Promise<Step> {
     // One waits: the reader says to another what it says to everybody.
     if (this.#resolve !== null) return new ChunkIterator(this.#reader).next();
     try {
-      this.#reader.promises.begin();
+      this.#promises.begin();
     } catch (error) {
       return Promise.reject(error);
     }
@@ -58,7 +61,7 @@ export class ChunkIterator implements AsyncIterableIterator<Buffer>, Sink<Buffer
   #settle(step: Step | Promise<Step>): void {
     const resolve = this.#resolve;
     this.#resolve = null;
-    this.#reader.promises.end();
+    this.#promises.end();
     resolve?.(step);
   }
 }

@@ -183,6 +183,7 @@ export class DatagramTransport {
     for (let count = 0; count < DATAGRAMS_PER_TURN && this.#state === 'open'; count++) {
       let received: { length: number; address: Address | null } | null;
       try {
+        this.#buffer.reserve(LONGEST);
         received = this.socket.recvFrom(this.#buffer.bytes, RECEIVE_FLAGS);
         if (received !== null && received.length > LONGEST) throw tooLong(received.length);
       } catch (error) {

@@ -1,6 +1,8 @@
 /** A stream of Node's as a transport: what a TLS connection is to its protocol. */
+
 import { AsyncResource } from 'node:async_hooks';
 import type { Duplex } from 'node:stream';
+import type { CheckedBuffer } from '../buffers.js';
 import type { Address } from '../sockets/address.js';
 import type { Socket } from '../sockets/socket.js';
 import type { Protocol } from './protocol.js';
@@ -88,7 +90,17 @@ export class DuplexTransport extends Transport {
     this.stream.end();
   }
 
-  protected override send(bytes: Uint8Array): void {
+  protected override send({ buffer }: CheckedBuffer): void {
+    this.#send(buffer);
+  }
+
+  protected override sendAll(chunks: readonly Uint8Array[]): void {
+    this.stream.cork();
+    for (const chunk of chunks) this.#send(chunk);
+    this.stream.uncork();
+  }
+
+  #send(bytes: Uint8Array): void {
     const { length } = bytes;
     this.#unsent += length;
     this.stream.write(Buffer.from(bytes), (error) => {
@@ -98,12 +110,6 @@ export class DuplexTransport extends Transport {
       this.sent += length;
       this.afterSend();
     });
-  }
-
-  protected override sendAll(chunks: readonly Uint8Array[]): void {
-    this.stream.cork();
-    for (const chunk of chunks) this.send(chunk);
-    this.stream.uncork();
   }
 
   protected override stopReading(): void {

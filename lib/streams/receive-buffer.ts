@@ -25,18 +25,14 @@ export class ReceiveBuffer {
   // Where stands what was received last.
   #place = this.#large;
 
-  /** Memory to receive into, from {@link ReceiveBuffer.start} on. */
-  get bytes(): Buffer {
-    return this.#slab.bytes;
-  }
-
-  get start(): number {
-    return this.#slab.start;
-  }
-
   /** How much can be received at once. */
   get room(): number {
     return this.#slab.room;
+  }
+
+  /** Receives from a descriptor. @returns, throws as `socket.recv`. */
+  receive(fd: number): number {
+    return this.#slab.receive(fd);
   }
 
   /** What was just received: good until somebody receives again, or for ever where it is kept. */

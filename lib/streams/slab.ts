@@ -1,32 +1,28 @@
 /** Memory that many Buffers are cut from, one after the other; each piece is somebody's own. */
 import * as buffers from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
+import * as exchange from '../sockets/exchange.js';
 
+const { receiveInto } = exchange;
 // Not the global one, which is a getter: 40 ns a message.
 const { Buffer } = buffers;
+const NOTHING = Buffer.alloc(0);
 
 export class Slab {
   readonly #size: number;
-  #bytes: Buffer;
+  #bytes: Buffer = NOTHING;
   // Asked of a Buffer, it costs as much as a view of it.
-  #memory: ArrayBufferLike;
+  #memory = new ArrayBuffer(0);
   #start = 0;
-  #view: Buffer;
+  #view: Buffer = NOTHING;
 
   constructor(size: number) {
     this.#size = size;
-    this.#bytes = makeMemory(size);
-    this.#memory = this.#bytes.buffer;
-    this.#view = this.#bytes;
   }
 
-  /** All of it; what nobody has taken begins at {@link Slab.start}. */
+  /** All of it. */
   get bytes(): Buffer {
     return this.#bytes;
-  }
-
-  get start(): number {
-    return this.#start;
   }
 
   /** Bytes that nobody has taken. */
@@ -36,11 +32,13 @@ export class Slab {
 
   /** Sees to it that there is room for so many bytes, by other memory where it must. */
   reserve(length: number): void {
-    if (this.room >= length) return;
-    this.#bytes = makeMemory(this.#size);
-    this.#memory = this.#bytes.buffer;
-    this.#view = this.#bytes;
-    this.#start = 0;
+    if (this.room < length || this.#isGone()) this.#renew();
+  }
+
+  /** Receives from a descriptor into what nobody has taken. @returns, throws as `socket.recv`. */
+  receive(fd: number): number {
+    if (this.#isGone()) this.#renew();
+    return receiveInto(fd, this.#memory, this.#start, this.room);
   }
 
   /**
@@ -64,9 +62,19 @@ export class Slab {
     this.#view = NOTHING;
     return taken;
   }
-}
 
-const NOTHING = Buffer.alloc(0);
+  /** None was made yet, or it was moved away: ArrayBuffer.prototype.transfer() does not ask whether it may. */
+  #isGone(): boolean {
+    return this.#bytes.length !== this.#size;
+  }
+
+  #renew(): void {
+    this.#bytes = makeMemory(this.#size);
+    this.#memory = this.#bytes.buffer as ArrayBuffer;
+    this.#view = this.#bytes;
+    this.#start = 0;
+  }
+}
 
 /** Whoever posts a piece to a worker must not take the others with it. */
 function makeMemory(size: number): Buffer {

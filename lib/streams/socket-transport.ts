@@ -1,4 +1,6 @@
 /** A connection over a socket that a reactor waits for. */
+
+import type { CheckedBuffer } from '../buffers.js';
 import { ECANCELED, SystemError } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
 import { type FileWatcher, LOST, type WatcherKind } from '../reactor/watcher.js';
@@ -12,7 +14,7 @@ import { Transport, type TransportOwner } from './transport.js';
 import { CHUNKS_PER_CALL, WriteQueue } from './write-queue.js';
 
 const { EVENT_READ, EVENT_WRITE } = kinds;
-const { WOULD_BLOCK } = exchange;
+const { transmitChecked, WOULD_BLOCK } = exchange;
 /** Bytes, more than the kernel holds for a connection: a peer that sends for ever is not heard out. */
 const MOST_REST = 8 * 1024 * 1024;
 /** Buffers received before other connections have their turn. */
@@ -96,26 +98,27 @@ export class SocketTransport extends Transport implements WatcherKind {
     if (this.writeBufferSize === 0) this.#shutdown();
   }
 
-  protected override send(bytes: Uint8Array): void {
+  protected override send(bytes: CheckedBuffer, length: number): void {
+    const { buffer } = bytes;
     if (this.writeBufferSize > 0) {
-      this.#queue?.push(bytes);
+      this.#queue?.push(buffer);
       return;
     }
     let sent: number;
     try {
-      sent = this.socket.send(bytes);
+      sent = transmitChecked(this.socket.fileno(), bytes, length);
     } catch (error) {
       this.#failed(error);
       return;
     }
-    if (sent === bytes.length) {
+    if (sent === length) {
       this.sent += sent;
       return;
     }
     const taken = sent === WOULD_BLOCK ? 0 : sent;
     this.sent += taken;
     this.#queue ??= new WriteQueue();
-    this.#queue.push(bytes, taken);
+    this.#queue.push(buffer, taken);
     this.#wait();
   }
 
@@ -198,8 +201,15 @@ export class SocketTransport extends Transport implements WatcherKind {
     if (protocol.getBuffer !== undefined) return this.#receiveLent(rest);
     const buffer = this.#buffer;
     const { room } = buffer;
-    const length = this.#recv(buffer.bytes, buffer.start);
-    if (length === 0) return false;
+    if (this.socket.closed) return false;
+    let length: number;
+    try {
+      length = buffer.receive(this.socket.fileno());
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+    if (!this.#took(length)) return false;
     try {
       protocol.dataReceived?.(buffer.received(length));
     } catch (error) {
@@ -215,8 +225,15 @@ export class SocketTransport extends Transport implements WatcherKind {
     const lent = this.lend(RECEIVE_SIZE);
     // It may have ended the connection, or want to wait.
     if (lent === undefined || !(rest ? this.wantsRest : this.wantsData)) return false;
-    const length = this.#recv(lent, 0);
-    if (length === 0) return false;
+    if (this.socket.closed) return false;
+    let length: number;
+    try {
+      length = this.socket.recv(lent);
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+    if (!this.#took(length)) return false;
     try {
       protocol.bufferUpdated?.(length);
     } catch (error) {
@@ -226,20 +243,11 @@ export class SocketTransport extends Transport implements WatcherKind {
     return rest || length === lent.length;
   }
 
-  /** @returns bytes; 0: nothing has come, or nothing will come any more. */
-  #recv(buffer: Uint8Array, start: number): number {
-    if (this.socket.closed) return 0;
-    let length: number;
-    try {
-      length = this.socket.recv(buffer, start, buffer.length - start);
-    } catch (error) {
-      this.#failed(error);
-      return 0;
-    }
-    if (length === WOULD_BLOCK) return 0;
-    if (length === 0) this.#onEnd();
-    else this.received += length;
-    return length;
+  /** What a recv returned. @returns whether something has come. */
+  #took(length: number): boolean {
+    if (length > 0) this.received += length;
+    else if (length === 0) this.#onEnd();
+    return length > 0;
   }
 
   #onEnd(): void {

@@ -28,7 +28,9 @@ export class StreamProtocol implements Protocol {
   }
 
   readonly #options: StreamProtocolOptions;
-  #connection: Connection | null = null;
+  // Each by itself, one step nearer to what comes.
+  #reader: StreamReader | null = null;
+  #writer: StreamWriter | null = null;
 
   constructor(options: StreamProtocolOptions = {}) {
     this.#options = options;
@@ -36,39 +38,40 @@ export class StreamProtocol implements Protocol {
 
   /** @throws StateError `ERR_INVALID_STATE`: it is not made yet. */
   get connection(): Connection {
-    if (this.#connection !== null) return this.#connection;
+    const reader = this.#reader;
+    const writer = this.#writer;
+    if (reader !== null && writer !== null) return Object.freeze({ reader, writer });
     throw new StateError('ERR_INVALID_STATE', 'the connection is not made yet');
   }
 
   connectionMade(transport: Transport): void {
     const { limit, onConnection } = this.#options;
-    const reader = new StreamReader(transport, limit);
-    const writer = new StreamWriter(transport);
-    const connection = Object.freeze({ reader, writer });
-    this.#connection = connection;
-    onConnection?.(connection);
+    this.#reader = new StreamReader(transport, limit);
+    this.#writer = new StreamWriter(transport);
+    onConnection?.(this.connection);
   }
 
   dataReceived(data: Buffer): void {
-    this.#connection?.reader.feed(data);
+    this.#reader?.feed(data);
   }
 
   eofReceived(): boolean {
-    this.#connection?.reader.end(null, true);
+    this.#reader?.end(null, true);
     return this.#options.halfOpen ?? true;
   }
 
   pauseWriting(): void {
-    this.#connection?.writer.pause();
+    this.#writer?.pause();
   }
 
   resumeWriting(): void {
-    this.#connection?.writer.resume();
+    this.#writer?.resume();
   }
 
   connectionLost(error: Error | null): void {
-    if (this.#connection === null) return;
-    const { reader, writer } = this.#connection;
+    const reader = this.#reader;
+    const writer = this.#writer;
+    if (reader === null || writer === null) return;
     // Whoever closes it himself has what he wants of it.
     if (error === null && writer.closed) reader.end(null, true);
     else

@@ -10,7 +10,8 @@ import { copyOf } from './copies.js';
 import { checkProtocol, type Protocol } from './protocol.js';
 import { hasEnded } from './reactor-end.js';
 
-const { checkBuffer } = buffers;
+const { checkBuffer, lengthOf } = buffers;
+type CheckedBuffer = buffers.CheckedBuffer;
 
 /** How many bytes may be buffered before its protocol is to pause, and how many when it may go on. */
 interface Limits {
@@ -112,10 +113,11 @@ export abstract class Transport {
    */
   write(data: Uint8Array | string): boolean {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    checkBuffer(bytes, 'data');
+    const checked = checkBuffer(bytes, 'data');
     this.#checkWritable();
     if (this.state === 'failed') return false;
-    if (bytes.length > 0) this.send(bytes);
+    const length = lengthOf.call(bytes);
+    if (length > 0) this.send(checked, length);
     return this.#afterWrite();
   }
 
@@ -207,7 +209,7 @@ export abstract class Transport {
   }
 
   /** Sends what can be sent at once, and buffers the rest. There is something, and it may be written. */
-  protected abstract send(bytes: Uint8Array): void;
+  protected abstract send(bytes: CheckedBuffer, length: number): void;
   protected abstract sendAll(chunks: readonly Uint8Array[]): void;
   protected abstract stopReading(): void;
   /** Tells the peer of the end, after what is buffered. */

@@ -1,12 +1,18 @@
 /** Datagram endpoints: UDP and Unix, with and without a fixed peer. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { type Address, AF_UNIX, type Reactor, SOCK_DGRAM, Socket } from 'iomux';
-import { createDatagramEndpoint, type DatagramOptions, type DatagramTransport } from 'iomux/streams';
+import {
+  createDatagramEndpoint,
+  type DatagramOptions,
+  type DatagramProtocol,
+  type DatagramTransport,
+} from 'iomux/streams';
 import { type Coroutine, createTask, sleep, value } from 'iomux/tasks';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { native } from '../../lib/native/load.js';
 import { datagramSocket, portOf } from '../support/connections.js';
 import { descriptorCount } from '../support/leaks.js';
+import { takeAway } from '../support/memory.js';
 import { describeReactors } from '../support/reactors.js';
 import { refusal } from '../support/refusals.js';
 import { type DatagramHooks, DatagramRecorder } from '../support/server-datagrams.js';
@@ -94,6 +100,25 @@ describeReactors((setting, open) => {
         yield sleep(5);
         expect(protocol.lost).toEqual([null]);
         expect(descriptorCount()).toBe(before);
+      });
+    });
+
+    it('receives into other memory where that of a datagram was moved away', async () => {
+      const peer = peerAt();
+      await played(function* () {
+        const lengths: number[] = [];
+        const thief: DatagramProtocol = {
+          datagramReceived(data) {
+            lengths.push(data.length);
+            takeAway(data.buffer);
+          },
+        };
+        const transport = yield* value(createDatagramEndpoint(thief, { local: LOCAL }));
+        for (let count = 1; count <= 3; count++) {
+          send(peer, 'some', transport.socket.localAddress);
+          yield* until(() => lengths.length === count);
+        }
+        expect(lengths).toEqual([4, 4, 4]);
       });
     });
 

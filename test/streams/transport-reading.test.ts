@@ -4,6 +4,7 @@ import { Reactor } from 'iomux';
 import type { Protocol, Transport } from 'iomux/streams';
 import { describe, expect, it } from 'vitest';
 import { SLAB_SIZE, SMALL_PIECE } from '../../lib/streams/copies.js';
+import { takeAway } from '../support/memory.js';
 import { drain, send } from '../support/pairs.js';
 import { describeReactors } from '../support/reactors.js';
 import { isReadable } from '../support/readiness.js';
@@ -270,6 +271,25 @@ describeReactors((setting, open) => {
         Promise.all([protocol.untilReceived(6), other.protocol.untilReceived(7)]),
       );
       expect(protocol.received.toString()).toBe('onetwo');
+    });
+
+    it('is another from then on where it was moved away all the same', async () => {
+      const reactor = open();
+      const taking = new Recorder({ dataReceived: ({ buffer }) => takeAway(buffer) });
+      const keeping = new Recorder({
+        dataReceived: (data, transport) => void takeAway(transport.keep(data).buffer),
+      });
+      const ends = [taking, keeping].map((protocol) => connected(reactor, protocol));
+      const other = connected(reactor, new Recorder());
+      await play(reactor, setting, async () => {
+        for (let count = 1; count <= 3; count++) {
+          for (const { far, protocol } of [...ends, other]) {
+            send(far, 'some');
+            await protocol.untilReceived(4 * count);
+          }
+        }
+      });
+      expect(other.protocol.received.toString()).toBe('some'.repeat(3));
     });
 
     it('may be written, as an echo does, though the peer takes it late', async () => {

@@ -90,6 +90,26 @@ describeReactors((setting, open) => {
       expect(receiveNow(far).toString()).toBe('this"#');
     });
 
+    it('sends what a buffer has, whatever its class says that has, and asks nothing of that', async () => {
+      const reactor = open();
+      const { transport, far } = connected(reactor, new Recorder());
+      const other = connected(reactor, new Recorder());
+      class Boaster extends Uint8Array {
+        override get length(): number {
+          other.transport.write('of another');
+          return 1000;
+        }
+      }
+      transport.write(Boaster.of(1, 2, 3));
+      expect([...receiveNow(far)]).toEqual([1, 2, 3]);
+      const before = fill(transport);
+      transport.write(Boaster.of(4, 5, 6));
+      const received = await play(reactor, setting, () => receiveAll(reactor, far, before + 3));
+      expect([...received.subarray(before)]).toEqual([4, 5, 6]);
+      expect(transport.writeBufferSize).toBe(0);
+      expect(isReadable(other.far)).toBe(false);
+    });
+
     it('of nothing does nothing', () => {
       const reactor = open();
       const { transport, protocol, far } = connected(reactor, new Recorder());

@@ -1,4 +1,5 @@
 /** Buffers over memory that the kernel must not be given. */
+import { setFlagsFromString } from 'node:v8';
 
 /** The memory was moved elsewhere; this buffer has none. */
 export function detach(buffer: Uint8Array): Uint8Array {
@@ -8,6 +9,17 @@ export function detach(buffer: Uint8Array): Uint8Array {
 
 export function detachedBuffer(): Uint8Array {
   return detach(new Uint8Array(8));
+}
+
+/** The same of memory that must not be transferred: newer V8 has a method that does not ask, for an older one it stands in here. */
+export function takeAway(memory: ArrayBufferLike & { transfer?: () => unknown }): void {
+  if (memory.transfer !== undefined) {
+    memory.transfer();
+    return;
+  }
+  setFlagsFromString('--allow-natives-syntax');
+  new Function('memory', '%ArrayBufferDetach(memory)')(memory);
+  setFlagsFromString('--no-allow-natives-syntax');
 }
 
 /** Other threads may write to it at any time. */
