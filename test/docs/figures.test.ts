@@ -12,11 +12,14 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const UNIT = '(?:µs|ns|ms|messages/s|datagrams/s|%|×)';
+const UNIT = '(?:µs|ns|ms|messages/s|datagrams/s|%|×|times)';
 /** Not a part of a name or a version: '1.04', '12,345', '-3.5'. */
 const NUMBER = String.raw`(?<![\w.,/-])-?\d[\d,]*(?:\.\d+)?(?![\w.]*\.\d)`;
 const inCell = new RegExp(`^(${NUMBER})(?: ${UNIT})?$`);
-const inSentence = new RegExp(String.raw`(${NUMBER}) ?${UNIT}(?![\w/])|(${NUMBER}(?<=\.\d+))(?![\w.])`, 'gu');
+const inSentence = new RegExp(
+  String.raw`(${NUMBER}) ?${UNIT}(?![\w/])|(${NUMBER}(?<=\.\d+))(?!\w|\.\d)`,
+  'gu',
+);
 
 /** Columns with medians; two may have the same name. */
 type Row = readonly (readonly [column: string, median: string])[];
@@ -154,6 +157,15 @@ describe('the rule by which figures are looked for', () => {
     expect(unfounded(`${bound}takes 5.640 µs, at least 1.012`, results)).toEqual([
       'line 5: 5.640',
       'line 5: 1.012',
+    ]);
+  });
+
+  it('reads a number at the end of a sentence, and how many times as much', () => {
+    const bound = bind('Echo | dispatch', 'Echo | node:net');
+    expect(unfounded(`${bound}takes 1.04. Also 9,512 times.`, results)).toEqual([]);
+    expect(unfounded(`${bound}takes 1.05. Also 9,513 times.`, results)).toEqual([
+      'line 6: 1.05',
+      'line 6: 9,513',
     ]);
   });
 
