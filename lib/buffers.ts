@@ -75,6 +75,11 @@ function accept(buffer: Uint8Array, name: string): CheckedBuffer {
   return accepted;
 }
 
+/** What was checked, which has `length` bytes, from `from` on: a view of them that no class of the caller's has a say in. */
+export function plainView({ memory, start }: CheckedBuffer, length: number, from = 0): Uint8Array {
+  return new Uint8Array(memory, start + from, length - from);
+}
+
 /** The getter itself, which no class and no property of the caller's stands before. */
 export function getterOf<T, V>(prototype: object, name: string | symbol): (this: T) => V {
   return Object.getOwnPropertyDescriptor(prototype, name)?.get as (this: T) => V;

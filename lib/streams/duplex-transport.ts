@@ -1,8 +1,7 @@
 /** A stream of Node's as a transport: what a TLS connection is to its protocol. */
-
 import { AsyncResource } from 'node:async_hooks';
 import type { Duplex } from 'node:stream';
-import type { CheckedBuffer } from '../buffers.js';
+import { type CheckedBuffer, plainView } from '../buffers.js';
 import type { Address } from '../sockets/address.js';
 import type { Socket } from '../sockets/socket.js';
 import type { Protocol } from './protocol.js';
@@ -90,8 +89,8 @@ export class DuplexTransport extends Transport {
     this.stream.end();
   }
 
-  protected override send({ buffer }: CheckedBuffer): void {
-    this.#send(buffer);
+  protected override send(bytes: CheckedBuffer, length: number): void {
+    this.#send(plainView(bytes, length));
   }
 
   protected override sendAll(chunks: readonly Uint8Array[]): void {

@@ -25,14 +25,16 @@ export class ReceiveBuffer {
   // Where stands what was received last.
   #place = this.#large;
 
-  /** How much can be received at once. */
+  /** How much could be received at once. */
   get room(): number {
     return this.#slab.room;
   }
 
-  /** Receives from a descriptor. @returns, throws as `socket.recv`. */
+  /** Receives from a descriptor, into memory that is made first where it has to be. @returns, throws as `socket.recv`. */
   receive(fd: number): number {
-    return this.#slab.receive(fd);
+    const slab = this.#slab;
+    slab.reserve(slab === this.#large ? LEAST_LARGE : SMALL_PIECE);
+    return slab.receive(fd);
   }
 
   /** What was just received: good until somebody receives again, or for ever where it is kept. */
@@ -52,9 +54,7 @@ export class ReceiveBuffer {
     const small = length < SMALL_PIECE;
     this.#slab = small ? this.#small : this.#large;
     if (small && place === this.#large) return copyOf(bytes);
-    const kept = place.take(length);
-    place.reserve(place === this.#large ? LEAST_LARGE : SMALL_PIECE);
-    return kept;
+    return place.take(length);
   }
 }
 

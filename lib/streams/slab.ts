@@ -1,6 +1,7 @@
 /** Memory that many Buffers are cut from, one after the other; each piece is somebody's own. */
 import * as buffers from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
+import { lengthOf } from '../buffers.js';
 import * as exchange from '../sockets/exchange.js';
 
 const { receiveInto } = exchange;
@@ -20,7 +21,7 @@ export class Slab {
     this.#size = size;
   }
 
-  /** All of it. */
+  /** All of it, which is for the kernel alone: who has a part of it has a view of that. */
   get bytes(): Buffer {
     return this.#bytes;
   }
@@ -35,9 +36,8 @@ export class Slab {
     if (this.room < length || this.#isGone()) this.#renew();
   }
 
-  /** Receives from a descriptor into what nobody has taken. @returns, throws as `socket.recv`. */
+  /** Receives from a descriptor into what nobody has taken, and was reserved. @returns, throws as `socket.recv`. */
   receive(fd: number): number {
-    if (this.#isGone()) this.#renew();
     return receiveInto(fd, this.#memory, this.#start, this.room);
   }
 
@@ -65,13 +65,13 @@ export class Slab {
 
   /** None was made yet, or it was moved away: ArrayBuffer.prototype.transfer() does not ask whether it may. */
   #isGone(): boolean {
-    return this.#bytes.length !== this.#size;
+    return lengthOf.call(this.#bytes) !== this.#size;
   }
 
   #renew(): void {
     this.#bytes = makeMemory(this.#size);
     this.#memory = this.#bytes.buffer as ArrayBuffer;
-    this.#view = this.#bytes;
+    this.#view = NOTHING;
     this.#start = 0;
   }
 }

@@ -1,13 +1,12 @@
 /** A connection over a socket that a reactor waits for. */
-
-import type { CheckedBuffer } from '../buffers.js';
+import { type CheckedBuffer, plainView } from '../buffers.js';
 import { ECANCELED, SystemError } from '../native/errors.js';
 import type { Reactor } from '../reactor/reactor.js';
 import { type FileWatcher, LOST, type WatcherKind } from '../reactor/watcher.js';
 import * as kinds from '../selectors/events.js';
 import type { Address } from '../sockets/address.js';
 import * as exchange from '../sockets/exchange.js';
-import type { Socket } from '../sockets/socket.js';
+import { Socket } from '../sockets/socket.js';
 import type { Protocol } from './protocol.js';
 import { RECEIVE_SIZE, type ReceiveBuffer, receiveBufferOf } from './receive-buffer.js';
 import { Transport, type TransportOwner } from './transport.js';
@@ -15,6 +14,8 @@ import { CHUNKS_PER_CALL, WriteQueue } from './write-queue.js';
 
 const { EVENT_READ, EVENT_WRITE } = kinds;
 const { transmitChecked, WOULD_BLOCK } = exchange;
+// Socket's own: nothing of the caller's, a class of it among that, is called between a check of memory and its use.
+const { fileno } = Socket.prototype;
 /** Bytes, more than the kernel holds for a connection: a peer that sends for ever is not heard out. */
 const MOST_REST = 8 * 1024 * 1024;
 /** Buffers received before other connections have their turn. */
@@ -99,14 +100,13 @@ export class SocketTransport extends Transport implements WatcherKind {
   }
 
   protected override send(bytes: CheckedBuffer, length: number): void {
-    const { buffer } = bytes;
     if (this.writeBufferSize > 0) {
-      this.#queue?.push(buffer);
+      this.#queue?.push(plainView(bytes, length));
       return;
     }
     let sent: number;
     try {
-      sent = transmitChecked(this.socket.fileno(), bytes, length);
+      sent = transmitChecked(fileno.call(this.socket), bytes, length);
     } catch (error) {
       this.#failed(error);
       return;
@@ -118,7 +118,7 @@ export class SocketTransport extends Transport implements WatcherKind {
     const taken = sent === WOULD_BLOCK ? 0 : sent;
     this.sent += taken;
     this.#queue ??= new WriteQueue();
-    this.#queue.push(buffer, taken);
+    this.#queue.push(plainView(bytes, length, taken));
     this.#wait();
   }
 
@@ -200,23 +200,23 @@ export class SocketTransport extends Transport implements WatcherKind {
     const { protocol } = this;
     if (protocol.getBuffer !== undefined) return this.#receiveLent(rest);
     const buffer = this.#buffer;
-    const { room } = buffer;
     if (this.socket.closed) return false;
     let length: number;
     try {
-      length = buffer.receive(this.socket.fileno());
+      length = buffer.receive(fileno.call(this.socket));
     } catch (error) {
       this.#failed(error);
       return false;
     }
     if (!this.#took(length)) return false;
+    const full = length === buffer.room;
     try {
       protocol.dataReceived?.(buffer.received(length));
     } catch (error) {
       this.fatal(error, 'dataReceived');
       return false;
     }
-    return rest || length === room;
+    return rest || full;
   }
 
   /** The same into memory of the protocol's. */

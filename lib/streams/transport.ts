@@ -10,7 +10,7 @@ import { copyOf } from './copies.js';
 import { checkProtocol, type Protocol } from './protocol.js';
 import { hasEnded } from './reactor-end.js';
 
-const { checkBuffer, lengthOf } = buffers;
+const { checkBuffer, lengthOf, plainView } = buffers;
 type CheckedBuffer = buffers.CheckedBuffer;
 
 /** How many bytes may be buffered before its protocol is to pause, and how many when it may go on. */
@@ -124,10 +124,10 @@ export abstract class Transport {
   /** Sends chunks in order, as one. @throws as {@link Transport.write}. */
   writev(chunks: readonly Uint8Array[]): boolean {
     if (!Array.isArray(chunks)) throw invalidType('chunks', 'an array of Buffers or Uint8Arrays', chunks);
-    for (const chunk of chunks) checkBuffer(chunk, 'chunk');
+    const views = Array.from(chunks, (chunk) => plainView(checkBuffer(chunk, 'chunk'), lengthOf.call(chunk)));
     this.#checkWritable();
     if (this.state === 'failed') return false;
-    this.sendAll(chunks.filter(({ length }) => length > 0));
+    this.sendAll(views.filter(({ length }) => length > 0));
     return this.#afterWrite();
   }
 
@@ -210,6 +210,7 @@ export abstract class Transport {
 
   /** Sends what can be sent at once, and buffers the rest. There is something, and it may be written. */
   protected abstract send(bytes: CheckedBuffer, length: number): void;
+  /** The same of chunks, whose memory is the caller's: none is empty, and none of a class of his. */
   protected abstract sendAll(chunks: readonly Uint8Array[]): void;
   protected abstract stopReading(): void;
   /** Tells the peer of the end, after what is buffered. */

@@ -1,6 +1,5 @@
 /** Bytes that the kernel has not taken yet: chunks in order, and how many bytes they are. */
 import { Buffer } from 'node:buffer';
-import { lengthOf } from '../buffers.js';
 import { WOULD_BLOCK } from '../sockets/exchange.js';
 import type { Socket } from '../sockets/socket.js';
 
@@ -20,15 +19,11 @@ export class WriteQueue {
     return this.#size;
   }
 
-  /** Adds a copy of what `data` has from `start` on: the caller may use his memory again. */
-  push(data: Uint8Array, start = 0): void {
-    // A class of the caller's may say that it has more, which would be sent of memory that nobody has written to.
-    const size = lengthOf.call(data) - start;
-    if (size === 0) return;
-    const chunk = Buffer.allocUnsafe(size);
-    chunk.set(start === 0 ? data : data.subarray(start));
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
+  /** Adds a copy, if there are bytes: the caller may use his memory again. */
+  push(data: Uint8Array): void {
+    if (data.length === 0) return;
+    this.#chunks.push(Buffer.from(data));
+    this.#size += data.length;
   }
 
   /**

@@ -16,6 +16,7 @@ import { SocketTransport } from '../../lib/streams/socket-transport.js';
 import { TlsClient, TlsServer } from '../../lib/streams/tls.js';
 import { afterwards, hosted, listening } from '../support/duplex-peers.js';
 import { descriptorCount, expectNoLeak } from '../support/leaks.js';
+import { Boaster, Odd } from '../support/memory.js';
 import { takeAll } from '../support/net-client.js';
 import { Authority } from '../support/tls-certificates.js';
 import { connectSecurely, listenSecurely, TlsRecorder } from '../support/tls-connections.js';
@@ -67,6 +68,24 @@ describe('a TLS transport', () => {
       expect(protocol.events).toEqual(['made', 'data got hello', 'eof', 'lost']);
       expect([transport.bytesRead, transport.bytesWritten, transport.closing]).toEqual([9, 5, true]);
       expect(transport.socket.closed).toBe(true);
+    }),
+  );
+
+  it(
+    'sends what buffers have, whatever their classes say that they have',
+    hosted(async (reactor) => {
+      const received: Buffer[] = [];
+      const port = await nodeServer((socket) => socket.on('data', (data) => received.push(data)));
+      const transport = await connectSecurely(reactor, port, trusting(), {});
+      const odd = Odd.copyOf(randomFillSync(Buffer.allocUnsafe(MEGABYTE)));
+      transport.write(Boaster.of(1, 2, 3));
+      transport.write(odd);
+      transport.writev([Boaster.of(4, 5), odd]);
+      await transport.flush();
+      const sent = Buffer.concat([Buffer.of(1, 2, 3), Buffer.from(odd), Buffer.of(4, 5), Buffer.from(odd)]);
+      expect(transport.bytesWritten).toBe(sent.length);
+      while (Buffer.concat(received).length < sent.length) await sleep(5);
+      expect(Buffer.concat(received).equals(sent)).toBe(true);
     }),
   );
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Reactor } from 'iomux';
 import type { Protocol, Transport } from 'iomux/streams';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { SLAB_SIZE, SMALL_PIECE } from '../../lib/streams/copies.js';
 import { takeAway } from '../support/memory.js';
 import { drain, send } from '../support/pairs.js';
@@ -290,6 +290,55 @@ describeReactors((setting, open) => {
         }
       });
       expect(other.protocol.received.toString()).toBe('some'.repeat(3));
+    });
+
+    it('is another from then on where a whole one was moved away, whatever it says of its length', async () => {
+      const reactor = open();
+      const protocol = new Recorder({
+        dataReceived(data) {
+          if (data.length < ONE_RECEIVE) return;
+          Object.defineProperty(data, 'length', { value: ONE_RECEIVE });
+          takeAway(data.buffer);
+        },
+      });
+      const { far } = connected(reactor, protocol);
+      const bytes = 'x'.repeat(ONE_RECEIVE);
+      await play(reactor, setting, async () => {
+        for (let count = 1; count <= 3; count++) {
+          send(far, bytes);
+          await protocol.untilReceived(count * (ONE_RECEIVE + 4) - 4);
+          send(far, 'more');
+          await protocol.untilReceived(count * (ONE_RECEIVE + 4));
+        }
+      });
+      expect(protocol.events.filter((event) => event === 'data').length).toBeGreaterThanOrEqual(6);
+    });
+
+    it('for which there is no room is received later: nothing is lost, and no end seen', async () => {
+      const errors: unknown[] = [];
+      const reactor = open({ onError: (error) => errors.push(error) });
+      const none = new RangeError('Array buffer allocation failed');
+      const protocol = new Recorder({
+        dataReceived(data, transport) {
+          if (data.length < ONE_RECEIVE) return;
+          const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow').mockImplementationOnce(() => {
+            allocate.mockRestore();
+            throw none;
+          });
+          transport.keep(data);
+        },
+      });
+      const { far } = connected(reactor, protocol);
+      const bytes = 'x'.repeat(ONE_RECEIVE);
+      await play(reactor, setting, async () => {
+        send(far, bytes);
+        await protocol.untilReceived(ONE_RECEIVE);
+        send(far, 'after all');
+        await protocol.untilReceived(ONE_RECEIVE + 9);
+      });
+      expect(errors).toEqual([none]);
+      expect(protocol.received.subarray(ONE_RECEIVE).toString()).toBe('after all');
+      expect(protocol.count('eof')).toBe(0);
     });
 
     it('may be written, as an echo does, though the peer takes it late', async () => {

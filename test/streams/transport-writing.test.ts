@@ -1,7 +1,8 @@
 /** What a connection sends: every byte, in order, and none of it the caller's memory. */
 import { randomBytes } from 'node:crypto';
 import type { Transport } from 'iomux/streams';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Boaster, Odd, takeAway } from '../support/memory.js';
 import { describeReactors } from '../support/reactors.js';
 import { isReadable } from '../support/readiness.js';
 import { play, runFor } from '../support/running.js';
@@ -94,20 +95,52 @@ describeReactors((setting, open) => {
       const reactor = open();
       const { transport, far } = connected(reactor, new Recorder());
       const other = connected(reactor, new Recorder());
-      class Boaster extends Uint8Array {
+      class Meddler extends Uint8Array {
         override get length(): number {
           other.transport.write('of another');
           return 1000;
         }
       }
-      transport.write(Boaster.of(1, 2, 3));
+      transport.write(Meddler.of(1, 2, 3));
       expect([...receiveNow(far)]).toEqual([1, 2, 3]);
       const before = fill(transport);
-      transport.write(Boaster.of(4, 5, 6));
+      transport.write(Meddler.of(4, 5, 6));
       const received = await play(reactor, setting, () => receiveAll(reactor, far, before + 3));
       expect([...received.subarray(before)]).toEqual([4, 5, 6]);
       expect(transport.writeBufferSize).toBe(0);
       expect(isReadable(other.far)).toBe(false);
+    });
+
+    it.each(['write', 'writev'] as const)('sends the rest of one of any class: %s()', async (method) => {
+      const reactor = open();
+      const { transport, far } = connected(reactor, new Recorder());
+      const data = randomBytes(2_000_000);
+      const odd = Odd.copyOf(data);
+      if (method === 'write') transport.write(odd);
+      else transport.writev([odd.slice(0, 10), odd]);
+      expect(transport.writeBufferSize).toBeGreaterThan(0);
+      const expected = method === 'write' ? data : Buffer.concat([data.subarray(0, 10), data]);
+      const received = await play(reactor, setting, () => receiveAll(reactor, far, expected.length));
+      expect(received.equals(expected)).toBe(true);
+      await runFor(reactor, setting, 1);
+      expect(isReadable(far)).toBe(false);
+    });
+
+    it('asks the descriptor of nobody who could move the bytes away, or write meanwhile', () => {
+      const reactor = open();
+      const { transport, far } = connected(reactor, new Recorder());
+      const bytes = new Uint8Array(8).fill(65);
+      const other = connected(reactor, new Recorder());
+      const fileno = vi.fn(() => {
+        takeAway(bytes.buffer);
+        for (const text of ['of another', 'and once more']) other.transport.write(text);
+        return -1;
+      });
+      Object.defineProperty(transport.socket, 'fileno', { value: fileno, configurable: true });
+      transport.write(bytes);
+      Reflect.deleteProperty(transport.socket, 'fileno');
+      expect(fileno).not.toHaveBeenCalled();
+      expect(receiveNow(far).toString()).toBe('A'.repeat(8));
     });
 
     it('of nothing does nothing', () => {
@@ -191,6 +224,14 @@ describeReactors((setting, open) => {
       await runFor(reactor, setting, 1);
       expect([transport.bytesWritten, transport.writeBufferSize]).toEqual([length, 0]);
       expect(isReadable(far)).toBe(false);
+    });
+
+    it('sends what chunks have, whatever their classes say that they have', () => {
+      const reactor = open();
+      const { transport, far } = connected(reactor, new Recorder());
+      transport.writev([Boaster.of(1, 2, 3), Odd.copyOf(Buffer.of(4, 5)), Buffer.of(6)]);
+      expect([...receiveNow(far)]).toEqual([1, 2, 3, 4, 5, 6]);
+      expect(transport.writeBufferSize).toBe(0);
     });
 
     it('sends single bytes by the thousand', async () => {

@@ -33,6 +33,31 @@ export function resizableBuffer(): Uint8Array {
   return new Uint8Array(memory);
 }
 
+/** Bytes of a class whose views cannot be made as Uint8Array's are, and which says that it has none from anywhere on. */
+export class Odd extends Uint8Array {
+  static copyOf(bytes: Uint8Array): Odd {
+    const odd = new Odd(bytes.length);
+    odd.set(bytes);
+    return odd;
+  }
+
+  // It takes no memory, as a view’s has to.
+  constructor(length: number) {
+    super(length);
+  }
+
+  override subarray(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(0);
+  }
+}
+
+/** Bytes of a class that says that it has more than there are. */
+export class Boaster extends Uint8Array {
+  override get length(): number {
+    return 1000;
+  }
+}
+
 /** Things that are no bytes, though some look like them. */
 export const noBuffers: readonly unknown[] = [
   undefined,
