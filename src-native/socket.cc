@@ -228,8 +228,8 @@ void RegisterSocket(Napi::Object exports, Environment& environment) {
   exports["socketMemory"] = SocketCall::Memory(environment.env());
   Export<Exchange<Receive, SocketCall::kReceive>>(exports, environment, "socketRecv");
   Export<Exchange<Transmit, SocketCall::kSend>>(exports, environment, "socketSend");
-  Export<Again<Receive, SocketCall::kReceive>>(exports, environment, "socketRecvAgain");
-  Export<Again<Transmit, SocketCall::kSend>>(exports, environment, "socketSendAgain");
+  ExportKernelCall<Again<Receive, SocketCall::kReceive>>(exports, environment, "socketRecvAgain");
+  ExportKernelCall<Again<Transmit, SocketCall::kSend>>(exports, environment, "socketSendAgain");
 }
 
 }  // namespace iomux
