@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "environment.h"
-#include "system-call.h"
+#include "return-by-jump.h"
 #include "views.h"
 
 namespace iomux {

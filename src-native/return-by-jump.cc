@@ -1,11 +1,12 @@
 // Where a function marked IOMUX_RETURN_BY_JUMP jumps in place of a return.
-#include "system-call.h"
+#include "return-by-jump.h"
 
-#if defined(IOMUX_RETURNS_BY_JUMP)
-// The name is the compiler's. No register but rcx is free when a function returns: what it returns is in rax.
+#if defined(IOMUX_HAS_RETURN_THUNK)
+// The name is the compiler's, which makes one of its own, not weak, where the whole addon is to return by
+// thunks. rcx is free when a function returns; what it returns is in rax.
 asm(R"(
   .text
-  .globl __x86_return_thunk
+  .weak __x86_return_thunk
   .hidden __x86_return_thunk
   .type __x86_return_thunk, @function
   .p2align 4

@@ -3,17 +3,6 @@
 // follow: one function less to return from saves 25 ns.
 #pragma once
 
-// What has come from a system call returns by a jump, which the processor predicts by where it went before:
-// 15 ns. What made none is predicted as it is, and would mislead those it returns to. A shadow stack (CET)
-// takes nothing for a return but a return.
-#if defined(__linux__) && defined(__x86_64__) && !defined(__ILP32__) && defined(__GNUC__) && \
-    !defined(__clang__) && !defined(__CET__)
-#define IOMUX_RETURNS_BY_JUMP 1
-#define IOMUX_RETURN_BY_JUMP [[gnu::function_return("thunk-extern")]]
-#else
-#define IOMUX_RETURN_BY_JUMP
-#endif
-
 #if defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
