@@ -73,11 +73,11 @@ export class Loop {
     if (ran > 0) between();
     watchers.apply();
     this.promises.expect(once ? 0 : CROWD);
-    ran += watchers.wait(
+    const told = watchers.wait(
       limit === 0 || this.stopping || (once && ran > 0) || this.busy ? 0 : Math.min(limit, this.untilTimer),
     );
     if (timers.size > 0) ran += timers.run(this.time(), report);
-    return ran > 0;
+    return told || ran > 0;
   }
 
   close(): void {

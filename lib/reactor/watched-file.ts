@@ -9,6 +9,8 @@ import type { FileWatcher } from './watcher.js';
 
 /** What a file needs of the table it stands in. */
 export interface FileOwner {
+  /** Whose callback runs, or ran last in the batch in progress. */
+  calling: FileWatcher | null;
   /** Refuses what the backend cannot report. */
   check(events: number, file: WatchedFile): void;
   /** What is wanted of a file is no longer what its registration says. */
@@ -41,8 +43,9 @@ export class WatchedFile {
   muted = false;
   /** Whether it is on the list of those whose registration is to be changed. */
   changing = false;
-  // Most have one, which needs no array. Of several there is one that is never changed, but replaced: whoever walks it may be
-  // called by what changes it.
+  // Most have one that is called as often as there is something: it needs neither an array, nor to be asked about. Of several,
+  // and of a oneshot one, there is an array that is never changed, but replaced: whoever walks it may be called by what
+  // changes it.
   #only: FileWatcher | null = null;
   #several = NONE;
 
@@ -103,9 +106,9 @@ export class WatchedFile {
     this.owner.changed(this);
   }
 
-  rearm(watcher: FileWatcher, calling: boolean): void {
+  rearm(watcher: FileWatcher): void {
     if (this.mode === 'level') return;
-    if (this.mode === 'edge' && calling) {
+    if (this.mode === 'edge' && this.owner.calling === watcher) {
       this.owner.again(watcher);
       return;
     }
@@ -133,24 +136,11 @@ export class WatchedFile {
     if (watcher.active) this.owner.live(referenced ? 1 : -1);
   }
 
-  /** Tells whom it concerns. @returns whether that was anybody. */
-  deliver(events: number, batch: number): boolean {
+  /** Tells whom it concerns. */
+  deliver(events: number, batch: number): void {
     const only = this.#only;
-    if (only !== null && !this.oneshot) return this.deliverTo(only, events, batch);
-    if (this.oneshot) this.muted = true;
-    let told = false;
-    for (const watcher of this.watchers) if (this.deliverTo(watcher, events, batch)) told = true;
-    if (this.oneshot && this.wanted !== 0) this.owner.changed(this);
-    return told;
-  }
-
-  deliverTo(watcher: FileWatcher, events: number, batch: number): boolean {
-    try {
-      return watcher.deliver(events, batch);
-    } catch (error) {
-      report(this, error);
-      return true;
-    }
+    if (only === null) deliverToEach(this, events, batch);
+    else only.deliver(events, batch, false);
   }
 
   /**
@@ -162,11 +152,7 @@ export class WatchedFile {
     this.watchers = [];
     for (const watcher of watchers) {
       if (watcher.active && watcher.referenced) this.owner.live(-1);
-      try {
-        watcher.lose(superseded ? EVENT_INVALID : events | (watcher.events & (EVENT_READ | EVENT_WRITE)));
-      } catch (error) {
-        report(this, error);
-      }
+      watcher.lose(superseded ? EVENT_INVALID : events | (watcher.events & (EVENT_READ | EVENT_WRITE)));
     }
   }
 
@@ -179,9 +165,15 @@ export class WatchedFile {
       try {
         watcher.kind.onLost?.();
       } catch (error) {
-        report(this, error);
+        this.report(error);
       }
     }
+  }
+
+  /** A watcher threw. */
+  report(error: unknown): void {
+    const { fd } = this;
+    this.owner.report(error, { message: `the watcher of descriptor ${fd} threw`, source: 'watcher', fd });
   }
 
   get watchers(): readonly FileWatcher[] {
@@ -190,18 +182,22 @@ export class WatchedFile {
 
   set watchers(watchers: readonly FileWatcher[]) {
     const [first = null, ...more] = watchers;
-    this.#only = more.length === 0 ? first : null;
-    this.#several = more.length === 0 ? NONE : watchers;
+    this.#only = more.length === 0 && !this.oneshot ? first : null;
+    this.#several = first === null || this.#only !== null ? NONE : watchers;
   }
+}
+
+// Out of line: V8 is to have room for the usual delivery in whoever delivers.
+function deliverToEach(file: WatchedFile, events: number, batch: number): void {
+  const { oneshot, watchers } = file;
+  if (oneshot) file.muted = true;
+  for (const watcher of watchers) watcher.deliver(events, batch, oneshot);
+  if (oneshot && file.wanted !== 0) file.owner.changed(file);
 }
 
 function retire(watcher: FileWatcher, owner: FileOwner): void {
   watcher.active = false;
   if (watcher.referenced) owner.live(-1);
-}
-
-function report({ fd, owner }: WatchedFile, error: unknown): void {
-  owner.report(error, { message: `the watcher of descriptor ${fd} threw`, source: 'watcher', fd });
 }
 
 export function taken(fd: number, events: number): StateError {

@@ -59,7 +59,7 @@ export class FileWatcher extends AsyncResource implements Watcher {
   readonly kind: WatcherKind;
   readonly #file: WatchedFile;
   readonly #callback: WatcherCallback;
-  #calling = false;
+  readonly #receiver: object | undefined;
   #last = 0;
 
   constructor(
@@ -74,6 +74,7 @@ export class FileWatcher extends AsyncResource implements Watcher {
     this.events = events;
     this.#callback = callback;
     this.kind = kind;
+    this.#receiver = kind.receiver;
     this.batch = batch;
   }
 
@@ -93,7 +94,7 @@ export class FileWatcher extends AsyncResource implements Watcher {
 
   rearm(): void {
     checkActive(this);
-    this.#file.rearm(this, this.#calling);
+    this.#file.rearm(this);
   }
 
   /** Is not called until it goes on, but hears of the descriptor's close. */
@@ -123,21 +124,24 @@ export class FileWatcher extends AsyncResource implements Watcher {
     this.close();
   }
 
-  /** Calls back with what of `events` concerns it. @returns whether that was anything. */
-  deliver(events: number, batch: number): boolean {
+  /**
+   * Calls back with what of `events` concerns it.
+   *
+   * @param once - whether it is not called again until it is armed.
+   */
+  deliver(events: number, batch: number, once: boolean): void {
     const found = events & (this.events | FAILURES);
     // Compared: of what is true V8 would ask what else it may be.
-    if (found === 0 || this.active === false || this.fired || this.batch === batch) return false;
+    if (found === 0 || this.active === false || this.fired || this.batch === batch) return;
     this.batch = batch;
-    if (this.#file.oneshot) this.fired = true;
+    this.fired = once;
     this.#last = found;
     this.call(found);
-    return true;
   }
 
   /** Calls back with what it was last told. */
-  deliverAgain(batch: number): boolean {
-    return this.#file.deliverTo(this, this.#last, batch);
+  deliverAgain(batch: number): void {
+    this.deliver(this.#last, batch, false);
   }
 
   /** Its descriptor was found closed: it is told so, and is active no more. */
@@ -148,12 +152,13 @@ export class FileWatcher extends AsyncResource implements Watcher {
   }
 
   call(events: number): void {
-    this.#calling = true;
+    const file = this.#file;
+    file.owner.calling = this;
     try {
-      const returned: unknown = this.runInAsyncScope(this.#callback, this.kind.receiver, events, this);
+      const returned: unknown = this.runInAsyncScope(this.#callback, this.#receiver, events, this);
       if (returned !== undefined) checkReturned(returned);
-    } finally {
-      this.#calling = false;
+    } catch (error) {
+      file.report(error);
     }
   }
 }

@@ -44,6 +44,7 @@ export interface WatchersOwner {
 export class Watchers implements Holder {
   /** How many keep the process alive. */
   alive = 0;
+  calling: FileWatcher | null = null;
   readonly report: Report;
   readonly #selector: Selector<unknown>;
   readonly #owner: WatchersOwner;
@@ -53,8 +54,8 @@ export class Watchers implements Holder {
   #again: FileWatcher[] = [];
   // Those of them who are called at the end of the batch in progress.
   #due: FileWatcher[] = [];
-  // By the wait in progress.
-  #told = 0;
+  // Whether the wait in progress found a stranger.
+  #refused = false;
 
   constructor(selector: Selector<unknown>, owner: WatchersOwner) {
     this.#selector = selector;
@@ -137,17 +138,22 @@ export class Watchers implements Holder {
     }
   }
 
-  /** Waits, and tells whom it concerns. @returns how many were told. */
-  wait(timeout: number | null): number {
-    this.#told = 0;
+  /** Waits, and tells whom it concerns. @returns whether that was anybody. */
+  wait(timeout: number | null): boolean {
+    this.calling = null;
+    this.#refused = false;
     if (!this.#selector.pending && this.#again.length > 0) {
       this.#due.push(...this.#again);
       this.#again = [];
     }
-    this.#selector.dispatch(timeout, this.#deliver);
-    // A batch that was broken off has more for them, perhaps, and tells nobody twice.
-    if (!this.#selector.pending && this.#due.length > 0) this.#tellAgain();
-    return this.#told;
+    try {
+      this.#selector.dispatch(timeout, this.#deliver);
+      // A batch that was broken off has more for them, perhaps, and tells nobody twice.
+      if (!this.#selector.pending && this.#due.length > 0) this.#tellAgain();
+      return this.#refused || this.calling !== null;
+    } finally {
+      this.calling = null;
+    }
   }
 
   close(): void {
@@ -203,19 +209,14 @@ export class Watchers implements Holder {
   }
 
   readonly #deliver = ({ fd, data: file }: SelectorKey<unknown>, events: number): void => {
-    if (!(file instanceof WatchedFile)) {
-      this.#told++;
-      this.#refuseStranger(fd);
-    } else if ((events & EVENT_INVALID) !== 0) {
-      this.#told++;
-      this.#lose(file, events);
-    } else if (file.deliver(events, this.#selector.batch)) {
-      this.#told++;
-    }
+    if (!(file instanceof WatchedFile)) this.#refuseStranger(fd);
+    else if ((events & EVENT_INVALID) !== 0) this.#lose(file, events);
+    else file.deliver(events, this.#selector.batch);
   };
 
   /** Nobody handles what was registered past the reactor; left alone, it would be ready for ever. */
   #refuseStranger(fd: number): void {
+    this.#refused = true;
     this.#selector.unregister(fd);
     const message = `descriptor ${fd} was registered with the selector of a reactor: use reactor.watch()`;
     this.report(new StateError('ERR_UNSUPPORTED', message), { message, source: 'watcher', fd });
@@ -260,7 +261,7 @@ export class Watchers implements Holder {
   #tellAgain(): void {
     const due = this.#due;
     this.#due = [];
-    for (const watcher of due) if (watcher.deliverAgain(this.#selector.batch)) this.#told++;
+    for (const watcher of due) watcher.deliverAgain(this.#selector.batch);
   }
 
   #apply(file: WatchedFile): void {
