@@ -9,13 +9,13 @@ import { native } from '../native/load.js';
 export const WOULD_BLOCK = -1;
 
 const { socketRecv, socketRecvAgain, socketSend, socketSendAgain, socketMemory } = native;
-const { checkBuffer, checkSlice, getterOf, lengthOf, MOST_KEPT, noBuffer } = buffers;
+const { checkBuffer, checkSlice, getterOf, lengthOf, MOST_KEPT, noBuffer, onceChecked } = buffers;
 type CheckedBuffer = buffers.CheckedBuffer;
 // [fd, offset, length, flags, result]: where the calls find their numbers, and leave their result. That is cheaper than to
 // convert each, 80 ns a message. Nothing can come between the stores and the call, after which the flags are 0 again:
 // whoever has none need not say so.
 const words = native.socketCall;
-// What was received into last: mostly one buffer, while what is sent is checked beside what others are given.
+// What was received into last: mostly one buffer, and often what is sent next.
 const last = noBuffer();
 const sizeOf = getterOf<ArrayBuffer, number>(ArrayBuffer.prototype, 'byteLength');
 
@@ -142,6 +142,12 @@ export function stage(
 /** What a buffer to receive into stands on; as for {@link onceChecked}. */
 export function incoming(buffer: Uint8Array): CheckedBuffer {
   if (buffer !== last.buffer) return another(buffer);
+  return last;
+}
+
+/** What a buffer to send from stands on: often that which was just received into, else as others are checked. */
+export function outgoing(buffer: Uint8Array): CheckedBuffer {
+  if (buffer !== last.buffer) return onceChecked(buffer, 'buffer');
   return last;
 }
 

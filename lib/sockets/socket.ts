@@ -2,7 +2,6 @@
 
 import { Adopted } from '../adopted.js';
 import { checkBoolean, checkInt, checkInteger, checkObject } from '../arguments.js';
-import * as buffers from '../buffers.js';
 import { descriptorOf, type FileLike } from '../files.js';
 import { leaveHolders } from '../holders.js';
 import {
@@ -54,8 +53,7 @@ import {
 } from './options.js';
 
 // A module's own constants are part of the code that V8 makes of it; an import is looked up, and compared, at each use.
-const { onceChecked } = buffers;
-const { closed, incoming, receive, stage, transmit, wouldBlock } = exchange;
+const { closed, incoming, outgoing, receive, stage, transmit, wouldBlock } = exchange;
 const SOMAXCONN = constant('SOMAXCONN');
 /** The flags that may stand in a type: each socket has them, so none shows them. */
 const TYPE_FLAGS = (constants['SOCK_NONBLOCK'] ?? 0) | (constants['SOCK_CLOEXEC'] ?? 0);
@@ -286,7 +284,7 @@ export class Socket implements Disposable {
    */
   send(buffer: Uint8Array, offset?: number, length?: number, flags?: number): number {
     if (this.#fd < 0) throw closed();
-    const memory = stage(onceChecked(buffer, 'buffer'), offset, length, flags, this.type);
+    const memory = stage(outgoing(buffer), offset, length, flags, this.type);
     return transmit(this.#fd, memory);
   }
 
