@@ -11,6 +11,7 @@
 
 #include "arguments.h"
 #include "poll.h"
+#include "return-by-jump.h"
 #include "system-call.h"
 #include "timeout.h"
 #include "wait-set.h"
@@ -134,7 +135,7 @@ class EpollSet final : public WaitSet {
   }
 
  protected:
-  int WaitOnce(const Deadline& deadline) override {
+  IOMUX_RETURN_BY_JUMP int WaitOnce(const Deadline& deadline) override {
     // No more than there is room for: an edge that was taken from the kernel and not reported would be lost.
     if (events_.size() < capacity()) events_.resize(capacity());
     const int count = WaitIn(environment(), epfd_, events_.data(), static_cast<int>(capacity()), deadline);

@@ -132,8 +132,8 @@ Mailbox& WaitSet::OpenMailbox() {
 }
 
 void RegisterWaitSet(Napi::Object exports, Environment& environment) {
-  Export<Wait>(exports, environment, "waitSetWait");
-  Export<Resume>(exports, environment, "waitSetResume");
+  ExportKernelCall<Wait>(exports, environment, "waitSetWait");
+  ExportKernelCall<Resume>(exports, environment, "waitSetResume");
   Export<Control>(exports, environment, "waitSetControl");
   Export<Remove>(exports, environment, "waitSetRemove");
   Export<Dump>(exports, environment, "waitSetDump");
