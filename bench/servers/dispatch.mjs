@@ -38,9 +38,9 @@ function acceptConnections() {
 /** @param {Socket} socket */
 function echo(socket) {
   const received = socket.recv(buffer);
-  if (received === WOULD_BLOCK) return;
-  if (received === 0) {
-    socket.close();
+  // What is met most is tested first: an imported constant is looked up at each use.
+  if (received <= 0) {
+    if (received !== WOULD_BLOCK) socket.close();
     return;
   }
   const sent = socket.send(buffer, 0, received);

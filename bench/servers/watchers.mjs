@@ -52,9 +52,9 @@ function serve(socket) {
     try {
       if (owed === undefined) {
         const received = socket.recv(buffer);
-        if (received === WOULD_BLOCK) return;
-        if (received === 0) {
-          socket.close();
+        // What is met most is tested first: an imported constant is looked up at each use.
+        if (received <= 0) {
+          if (received !== WOULD_BLOCK) socket.close();
           return;
         }
         const sent = socket.send(buffer, 0, received);
