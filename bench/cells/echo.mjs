@@ -33,7 +33,7 @@ const PASSES = {
   quick: {
     names: promisedIn('echo, 64 × 1 KiB', serverNames),
     // What is in doubt then is measured again.
-    loads: [{ ...MAIN, rounds: 200, starts: 4 }],
+    loads: [{ ...MAIN, rounds: 200 }],
   },
   moment: {
     names: serverNames,
