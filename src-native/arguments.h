@@ -196,7 +196,7 @@ void Export(Napi::Object exports, Environment& environment, const char* name,
   napi_set_named_property(env, exports, name, function);
 }
 
-// The same of a function that is called for every message, and makes a system call each time.
+// The same of a function that is called often, and nearly always comes from a system call.
 template <auto Function>
 void ExportKernelCall(Napi::Object exports, Environment& environment, const char* name) {
   Export<Function>(exports, environment, name, Exported<Function>::CallKernel);

@@ -46,7 +46,8 @@ int Change(int epfd, int operation, int fd, uint64_t tag, uint32_t events) {
 // epoll_pwait2 waits to the nanosecond. It is called by number because C libraries got it late, and where the
 // kernel lacks it (before 5.11) or a sandbox forbids it, epoll_wait with whole milliseconds, rounded up,
 // takes its place.
-int WaitIn(Environment& environment, int epfd, epoll_event* events, int capacity, const Deadline& deadline) {
+[[gnu::always_inline]] inline int WaitIn(Environment& environment, int epfd, epoll_event* events,
+                                         int capacity, const Deadline& deadline) {
   timespec storage;
   const timespec* remaining = deadline.immediate() ? nullptr : deadline.RemainingToSleep(&storage);
   if (remaining != nullptr && environment.pwait2()) {

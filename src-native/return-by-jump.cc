@@ -3,7 +3,7 @@
 
 #if defined(IOMUX_HAS_RETURN_THUNK)
 // The name is the compiler's, which makes one of its own, not weak, where the whole addon is to return by
-// thunks. rcx is free when a function returns; what it returns is in rax.
+// thunks. What a function returns is in rax; rcx is free then, and a system call has taken it before.
 asm(R"(
   .text
   .weak __x86_return_thunk

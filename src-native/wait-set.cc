@@ -9,8 +9,8 @@
 
 namespace iomux {
 
-// Wait and Run are one function with the one that is exported: each return after a system call is one that
-// the processor does not predict; see system-call.h.
+// Wait and Run are one function with the one that is exported: the processor predicts no return that follows
+// a system call; see system-call.h, and return-by-jump.h.
 
 [[gnu::always_inline]] inline int WaitSet::Run(Memory results) {
   if (results.length < kTriple) return -EINVAL;
