@@ -9,8 +9,10 @@ import type { FileWatcher } from './watcher.js';
 
 /** What a file needs of the table it stands in. */
 export interface FileOwner {
-  /** Whose callback runs, or ran last in the batch in progress. */
+  /** Whose callback runs: what it arms, it arms from within. Nobody's, once it threw. */
   calling: FileWatcher | null;
+  /** Whether anybody was called since the last wait ended. */
+  told: boolean;
   /** Refuses what the backend cannot report. */
   check(events: number, file: WatchedFile): void;
   /** What is wanted of a file is no longer what its registration says. */
@@ -28,7 +30,7 @@ const NONE: readonly FileWatcher[] = [];
 
 /** How a file is registered. */
 export interface Registering extends Required<RegisterOptions> {
-  /** What the mode says, which is asked at each event. */
+  /** What the mode says. */
   readonly oneshot: boolean;
 }
 
@@ -170,7 +172,12 @@ export class WatchedFile {
     }
   }
 
-  /** A watcher threw. */
+  /** The callback of a watcher threw: it runs no more while that is reported. */
+  threw(error: unknown): void {
+    this.owner.calling = null;
+    this.report(error);
+  }
+
   report(error: unknown): void {
     const { fd } = this;
     this.owner.report(error, { message: `the watcher of descriptor ${fd} threw`, source: 'watcher', fd });

@@ -59,6 +59,7 @@ export class FileWatcher extends AsyncResource implements Watcher {
   readonly kind: WatcherKind;
   readonly #file: WatchedFile;
   readonly #callback: WatcherCallback;
+  // As its kind says, which is another object to look into.
   readonly #receiver: object | undefined;
   #last = 0;
 
@@ -136,6 +137,7 @@ export class FileWatcher extends AsyncResource implements Watcher {
     this.batch = batch;
     this.fired = once;
     this.#last = found;
+    this.#file.owner.calling = this;
     this.call(found);
   }
 
@@ -152,13 +154,12 @@ export class FileWatcher extends AsyncResource implements Watcher {
   }
 
   call(events: number): void {
-    const file = this.#file;
-    file.owner.calling = this;
+    this.#file.owner.told = true;
     try {
       const returned: unknown = this.runInAsyncScope(this.#callback, this.#receiver, events, this);
       if (returned !== undefined) checkReturned(returned);
     } catch (error) {
-      file.report(error);
+      this.#file.threw(error);
     }
   }
 }

@@ -45,6 +45,7 @@ export class Watchers implements Holder {
   /** How many keep the process alive. */
   alive = 0;
   calling: FileWatcher | null = null;
+  told = false;
   readonly report: Report;
   readonly #selector: Selector<unknown>;
   readonly #owner: WatchersOwner;
@@ -54,8 +55,6 @@ export class Watchers implements Holder {
   #again: FileWatcher[] = [];
   // Those of them who are called at the end of the batch in progress.
   #due: FileWatcher[] = [];
-  // Whether the wait in progress found a stranger.
-  #refused = false;
 
   constructor(selector: Selector<unknown>, owner: WatchersOwner) {
     this.#selector = selector;
@@ -64,9 +63,9 @@ export class Watchers implements Holder {
     holders.add(this);
   }
 
-  /** Whether somebody is to be called without waiting. */
+  /** Whether there is something to do without waiting: somebody to be called, or what somebody changed when he was. */
   get pending(): boolean {
-    return this.#again.length > 0 || this.#due.length > 0;
+    return this.#again.length > 0 || this.#due.length > 0 || this.told;
   }
 
   watch(
@@ -138,10 +137,8 @@ export class Watchers implements Holder {
     }
   }
 
-  /** Waits, and tells whom it concerns. @returns whether that was anybody. */
+  /** Waits, and tells whom it concerns. @returns whether anybody was called since the last wait. */
   wait(timeout: number | null): boolean {
-    this.calling = null;
-    this.#refused = false;
     if (!this.#selector.pending && this.#again.length > 0) {
       this.#due.push(...this.#again);
       this.#again = [];
@@ -150,9 +147,10 @@ export class Watchers implements Holder {
       this.#selector.dispatch(timeout, this.#deliver);
       // A batch that was broken off has more for them, perhaps, and tells nobody twice.
       if (!this.#selector.pending && this.#due.length > 0) this.#tellAgain();
-      return this.#refused || this.calling !== null;
+      return this.told;
     } finally {
       this.calling = null;
+      this.told = false;
     }
   }
 
@@ -208,16 +206,20 @@ export class Watchers implements Holder {
     this.#owner.liveChanged();
   }
 
-  readonly #deliver = ({ fd, data: file }: SelectorKey<unknown>, events: number): void => {
-    if (!(file instanceof WatchedFile)) this.#refuseStranger(fd);
+  readonly #deliver = (key: SelectorKey<unknown>, events: number): void => {
+    const { data: file } = key;
+    if (!(file instanceof WatchedFile)) this.#refuseStranger(key);
     else if ((events & EVENT_INVALID) !== 0) this.#lose(file, events);
     else file.deliver(events, this.#selector.batch);
   };
 
   /** Nobody handles what was registered past the reactor; left alone, it would be ready for ever. */
-  #refuseStranger(fd: number): void {
-    this.#refused = true;
-    this.#selector.unregister(fd);
+  #refuseStranger(key: SelectorKey<unknown>): void {
+    const { fd } = key;
+    this.calling = null;
+    this.told = true;
+    // One that was found closed is registered no more, and its number may be another's by now.
+    if (this.#selector.getMap().get(fd) === key) this.#selector.unregister(fd);
     const message = `descriptor ${fd} was registered with the selector of a reactor: use reactor.watch()`;
     this.report(new StateError('ERR_UNSUPPORTED', message), { message, source: 'watcher', fd });
   }

@@ -22,6 +22,48 @@ describeReactors((setting, open) => {
   const tells = backend === 'poll' || backend === 'select';
 
   describe('a descriptor that is closed behind our back', () => {
+    it('has what its callback changes applied before the next wait', async () => {
+      const reactor = open();
+      const fd = socketPair()[0].detach();
+      const [near] = socketPair();
+      const log: string[] = [];
+      const other = reactor.watch(near, EVENT_READ, () => {
+        log.push('the other');
+        reactor.stop();
+      });
+      const watcher = reactor.watch(fd, EVENT_READ, () => {
+        log.push('the closed one');
+        other.modify(EVENT_WRITE);
+      });
+      reactor.callSoon(() => {
+        closeSync(fd);
+        watcher.modify(EVENT_WRITE);
+      });
+      reactor.callLater(LOST, () => reactor.stop());
+      await runToStop(reactor, setting);
+      expect(log).toEqual(['the closed one', 'the other']);
+    });
+
+    it.runIf(tells)('is no stranger’s successor: whoever watches its number goes on', async () => {
+      const errors: unknown[] = [];
+      const reactor = open({ onError: (error) => errors.push(error) });
+      const fd = socketPair()[0].detach();
+      reactor.selector.register(fd, EVENT_READ);
+      let calls = 0;
+      reactor.callSoon(() => closeSync(fd));
+      await runFor(reactor, setting, MOMENT);
+      expect(errors).toMatchObject([{ code: 'ERR_UNSUPPORTED' }]);
+      const [next, peer] = successor(fd);
+      reactor.watch(next, EVENT_READ, () => {
+        calls++;
+        drain(next);
+      });
+      send(peer);
+      await runFor(reactor, setting, MOMENT);
+      expect(calls).toBe(1);
+      expect(errors).toHaveLength(1);
+    });
+
     it.runIf(tells)('is reported once to each watcher, which is then no longer active', async () => {
       const reactor = open();
       const fd = socketPair()[0].detach();

@@ -238,6 +238,29 @@ describeReactors((setting, open) => {
       expect(calls).toBe(1);
     });
 
+    it('that threw, and is armed by who is told so, is told again what still holds, which is nothing', async () => {
+      const failure = new Error('mine');
+      const errors: unknown[] = [];
+      const reactor = open({
+        onError: (error) => {
+          errors.push(error);
+          watcher.rearm();
+        },
+      });
+      const [near, far] = socketPair();
+      send(far);
+      const fail = () => {
+        drain(near);
+        throw failure;
+      };
+      const watcher = reactor.watch(near, EVENT_READ, fail, edge);
+      await runFor(reactor, setting, MOMENT);
+      expect(errors).toEqual([failure]);
+      send(far);
+      await runFor(reactor, setting, MOMENT);
+      expect(errors).toEqual([failure, failure]);
+    });
+
     it('that is armed from elsewhere is told again what still holds', async () => {
       const reactor = open();
       const [near] = readableSockets(1) as [Socket];
