@@ -5,7 +5,7 @@
  *
  * Writes DIR/results.json, which has the raw samples, after each cell, and of it at the end DIR/RESULTS.md and
  * DIR/figures; the tables go to standard output too, progress to standard error. A full pass takes about 22 minutes,
- * a quick one four. What a full pass found is not replaced by less than that. Exit code 1: something that can be
+ * a quick one five. What a full pass found is not replaced by less than that. Exit code 1: something that can be
  * measured here could not be.
  */
 import { describeMachine, twoCores } from './support/machine.mjs';
