@@ -103,7 +103,7 @@ describe('a socket that is closed by an argument of its own call', () => {
   );
 });
 
-describe('a buffer whose length makes another call', () => {
+describe('a buffer with a length of its own', () => {
   /** Asked for its length the next time, the buffer sends the other one elsewhere. */
   function provoke(buffer: Uint8Array, other: Uint8Array, elsewhere: Socket): void {
     let asked = false;
@@ -117,6 +117,23 @@ describe('a buffer whose length makes another call', () => {
       },
     });
   }
+
+  it('is not sent from where it was received into, once its memory went elsewhere', () => {
+    const [here, there] = Socket.pair();
+    const memory = new ArrayBuffer(8);
+    const buffer = Object.defineProperty(new Uint8Array(memory), 'length', { get: () => 8 });
+    there.send(Buffer.from('ABCDEFGH'));
+    expect(here.recv(buffer)).toBe(8);
+    expect(here.send(buffer)).toBe(8);
+    const moved = structuredClone(memory, { transfer: [memory] });
+    expect(refusal(() => here.send(buffer))).toBe('TypeError ERR_INVALID_ARG_VALUE');
+    expect(refusal(() => here.send(buffer, 0, 4))).toBe('TypeError ERR_INVALID_ARG_VALUE');
+    expect(there.recv(Buffer.alloc(16))).toBe(8);
+    expect(there.recv(Buffer.alloc(16))).toBe(-1);
+    expect(Buffer.from(moved).toString()).toBe('ABCDEFGH');
+    here.close();
+    there.close();
+  });
 
   it('is received into itself, then and ever after', () => {
     const [here, there] = Socket.pair();
