@@ -21,7 +21,7 @@
         "src-native/mailbox.cc",
         "src-native/constants.cc",
         "src-native/address.cc",
-        "src-native/return-by-jump.cc",
+        "src-native/return-stack.cc",
         "src-native/socket.cc",
         "src-native/options.cc",
         "src-native/message.cc",

@@ -31,7 +31,8 @@ const cpuOfEcho = (row, rival, atMost) => ({
 
 /**
  * Beside C, and beside a loop over the addon with nothing of ours, which shows how much of that is Node-API's and the
- * kernel's: that loop takes 1.03 × C on a quiet machine, so its bound is the other one divided by 1.03.
+ * kernel's. Where neither refills the stack of return addresses that loop takes 1.03 × C, so its bound is the other one
+ * divided by 1.03.
  *
  * @type {(row: string, atMostOfC: number) => Target[]}
  */

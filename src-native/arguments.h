@@ -17,7 +17,6 @@
 #include <utility>
 
 #include "environment.h"
-#include "return-by-jump.h"
 #include "views.h"
 
 namespace iomux {
@@ -154,15 +153,7 @@ struct Exported;
 
 template <typename Result, typename... Parameters, Result (*Function)(Environment&, Parameters...)>
 struct Exported<Function> {
-  static napi_value Call(napi_env env, napi_callback_info info) { return Run(env, info); }
-
-  // The same of a function that has come from a system call when it returns.
-  IOMUX_RETURN_BY_JUMP static napi_value CallKernel(napi_env env, napi_callback_info info) {
-    return Run(env, info);
-  }
-
- private:
-  [[gnu::always_inline]] static napi_value Run(napi_env env, napi_callback_info info) {
+  static napi_value Call(napi_env env, napi_callback_info info) {
     size_t count = sizeof...(Parameters);
     napi_value values[sizeof...(Parameters) + 1];
     void* environment = nullptr;
@@ -171,6 +162,7 @@ struct Exported<Function> {
                  std::index_sequence_for<Parameters...>());
   }
 
+ private:
   template <size_t... Index>
   static napi_value Apply(napi_env env, Environment& environment, [[maybe_unused]] const napi_value* values,
                           std::index_sequence<Index...>) {
@@ -188,18 +180,11 @@ struct Exported<Function> {
 // Exports `Function` under `name`. The environment travels as the function's data: nothing is looked up per
 // call.
 template <auto Function>
-void Export(Napi::Object exports, Environment& environment, const char* name,
-            napi_callback callback = Exported<Function>::Call) {
+void Export(Napi::Object exports, Environment& environment, const char* name) {
   const napi_env env = exports.Env();
   napi_value function = nullptr;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, &environment, &function);
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, Exported<Function>::Call, &environment, &function);
   napi_set_named_property(env, exports, name, function);
-}
-
-// The same of a function that is called often, and nearly always comes from a system call.
-template <auto Function>
-void ExportKernelCall(Napi::Object exports, Environment& environment, const char* name) {
-  Export<Function>(exports, environment, name, Exported<Function>::CallKernel);
 }
 
 }  // namespace iomux

@@ -1,7 +1,6 @@
 // epoll(7). Every function returns a count or a descriptor, or -errno.
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -11,7 +10,6 @@
 
 #include "arguments.h"
 #include "poll.h"
-#include "return-by-jump.h"
 #include "system-call.h"
 #include "timeout.h"
 #include "wait-set.h"
@@ -40,7 +38,7 @@ int Change(int epfd, int operation, int fd, uint64_t tag, uint32_t events) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = tag;
-  return epoll_ctl(epfd, operation, fd, &event) < 0 ? -errno : 0;
+  return IOMUX_CALL(epoll_ctl, epfd, operation, fd, &event) < 0 ? -errno : 0;
 }
 
 // epoll_pwait2 waits to the nanosecond. It is called by number because C libraries got it late, and where the
@@ -52,15 +50,14 @@ int Change(int epfd, int operation, int fd, uint64_t tag, uint32_t events) {
   const timespec* remaining = deadline.immediate() ? nullptr : deadline.RemainingToSleep(&storage);
   if (remaining != nullptr && environment.pwait2()) {
     const int64_t time[2] = {remaining->tv_sec, remaining->tv_nsec};  // __kernel_timespec: 64 bits everywhere
-    const long count = syscall(SYS_epoll_pwait2, epfd, events, capacity, time, nullptr, size_t{8});
+    const long count = SystemCall(SYS_epoll_pwait2, epfd, events, capacity, time, nullptr, size_t{8});
     if (count >= 0) return static_cast<int>(count);
     if (errno != ENOSYS && errno != EPERM) return -errno;
     environment.ForgetPwait2();
   }
-  // Without what a C library puts around it in a process with threads, as recv in socket.cc.
   const int left = deadline.RemainingMilliseconds();
 #if defined(SYS_epoll_wait)
-  const long count = SystemCall(SYS_epoll_wait, epfd, reinterpret_cast<long>(events), capacity, left, 0, 0);
+  const long count = IOMUX_CALL(epoll_wait, epfd, events, capacity, left);
 #else
   const int count = epoll_wait(epfd, events, capacity, left);
 #endif
@@ -136,7 +133,7 @@ class EpollSet final : public WaitSet {
   }
 
  protected:
-  IOMUX_RETURN_BY_JUMP int WaitOnce(const Deadline& deadline) override {
+  int WaitOnce(const Deadline& deadline) override {
     // No more than there is room for: an edge that was taken from the kernel and not reported would be lost.
     if (events_.size() < capacity()) events_.resize(capacity());
     const int count = WaitIn(environment(), epfd_, events_.data(), static_cast<int>(capacity()), deadline);

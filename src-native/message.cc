@@ -13,6 +13,7 @@
 #include "arguments.h"
 #include "descriptor.h"
 #include "no-signal.h"
+#include "system-call.h"
 #include "timeout.h"
 
 namespace iomux {
@@ -40,7 +41,7 @@ int Sendv(Environment&, int fd, Napi::Array chunks) {
   msghdr message{};
   message.msg_iov = vectors.data();
   message.msg_iovlen = count;
-  return Retry([&] { return sendmsg(fd, &message, MSG_NOSIGNAL); });
+  return Retry([&] { return IOMUX_CALL(sendmsg, fd, &message, MSG_NOSIGNAL); });
 }
 
 // messageRecvFrom(fd, buffer, flags, name) → bytes
@@ -49,7 +50,7 @@ int RecvFrom(Environment&, int fd, Bytes buffer, int flags, Bytes into) {
   Name name{};
   const int count = Retry([&] {
     name.length = sizeof name.storage;
-    return recvfrom(fd, buffer.data, buffer.length, flags, name.address(), &name.length);
+    return IOMUX_CALL(recvfrom, fd, buffer.data, buffer.length, flags, name.address(), &name.length);
   });
   if (count >= 0) WriteName(name, into);
   return count;
@@ -60,7 +61,8 @@ int SendTo(Environment&, int fd, Bytes buffer, Bytes bytes, int flags) {
   Name name;
   if (!ReadName(bytes, &name)) return -EINVAL;
   return Retry([&] {
-    return sendto(fd, buffer.data, buffer.length, flags | MSG_NOSIGNAL, name.address(), name.length);
+    return IOMUX_CALL(sendto, fd, buffer.data, buffer.length, flags | MSG_NOSIGNAL, name.address(),
+                      name.length);
   });
 }
 
@@ -135,7 +137,7 @@ int RecvMessage(Environment&, int fd, Bytes buffer, int flags, Bytes into_name, 
     message.msg_iovlen = 1;
     message.msg_control = control.data();
     message.msg_controllen = control.size();
-    return recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
+    return IOMUX_CALL(recvmsg, fd, &message, flags | MSG_CMSG_CLOEXEC);
   });
   if (count < 0) return count;
   std::fill(into.data, into.data + kHeader, 0);
@@ -169,7 +171,7 @@ int SendMessage(Environment&, int fd, Bytes buffer, Bytes bytes, Words descripto
     header->cmsg_len = CMSG_LEN(size);
     std::memcpy(CMSG_DATA(header), descriptors.data, size);
   }
-  return Retry([&] { return sendmsg(fd, &message, flags | MSG_NOSIGNAL); });
+  return Retry([&] { return IOMUX_CALL(sendmsg, fd, &message, flags | MSG_NOSIGNAL); });
 }
 
 // A batch: `slab` has room for `maxLength` bytes a datagram, `names` for a Name each, `headers` are pairs
@@ -196,10 +198,10 @@ struct Batch {
 using BatchHeader = mmsghdr;
 
 int ReceiveAll(int fd, BatchHeader* headers, size_t count) {
-  return Retry([&] { return recvmmsg(fd, headers, static_cast<unsigned>(count), MSG_DONTWAIT, nullptr); });
+  return Retry([&] { return IOMUX_CALL(recvmmsg, fd, headers, count, MSG_DONTWAIT, nullptr); });
 }
 int SendAll(int fd, BatchHeader* headers, size_t count) {
-  return Retry([&] { return sendmmsg(fd, headers, static_cast<unsigned>(count), MSG_NOSIGNAL); });
+  return Retry([&] { return IOMUX_CALL(sendmmsg, fd, headers, count, MSG_NOSIGNAL); });
 }
 #else
 struct BatchHeader {

@@ -117,7 +117,8 @@ int Accept(Environment& environment, int fd) {
     const int accepted = accept(fd, nullptr, nullptr);
     if (accepted >= 0) return Prepare(environment, accepted);
 #else
-    const int accepted = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const auto accepted =
+        static_cast<int>(IOMUX_CALL(accept4, fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (accepted >= 0) return environment.Own(accepted);
 #endif
     const int error = errno;
@@ -172,22 +173,11 @@ int GetName(Environment&, int fd, Bytes into, int remote) {
 // socketShutdown(fd, how) → 0
 int Shutdown(Environment&, int fd, int how) { return shutdown(fd, how) < 0 ? -errno : 0; }
 
-// recv(2) and send(2), without what a C library puts around them in a process with threads, where each is a
-// point at which the thread may be cancelled: 25 ns, for nothing.
 inline ssize_t Receive(int fd, Bytes part, int flags) {
-#if defined(__linux__)
-  return SystemCall(SYS_recvfrom, fd, reinterpret_cast<long>(part.data), part.length, flags, 0, 0);
-#else
-  return recv(fd, part.data, part.length, flags);
-#endif
+  return IOMUX_CALL(recvfrom, fd, part.data, part.length, flags, nullptr, nullptr);
 }
 inline ssize_t Transmit(int fd, Bytes part, int flags) {
-#if defined(__linux__)
-  return SystemCall(SYS_sendto, fd, reinterpret_cast<long>(part.data), part.length, flags | MSG_NOSIGNAL, 0,
-                    0);
-#else
-  return send(fd, part.data, part.length, flags | MSG_NOSIGNAL);
-#endif
+  return IOMUX_CALL(sendto, fd, part.data, part.length, flags | MSG_NOSIGNAL, nullptr, 0);
 }
 
 // socketRecvAgain(), socketSendAgain(): the calls that are made for every message find their numbers in
@@ -228,8 +218,8 @@ void RegisterSocket(Napi::Object exports, Environment& environment) {
   exports["socketMemory"] = SocketCall::Memory(environment.env());
   Export<Exchange<Receive, SocketCall::kReceive>>(exports, environment, "socketRecv");
   Export<Exchange<Transmit, SocketCall::kSend>>(exports, environment, "socketSend");
-  ExportKernelCall<Again<Receive, SocketCall::kReceive>>(exports, environment, "socketRecvAgain");
-  ExportKernelCall<Again<Transmit, SocketCall::kSend>>(exports, environment, "socketSendAgain");
+  Export<Again<Receive, SocketCall::kReceive>>(exports, environment, "socketRecvAgain");
+  Export<Again<Transmit, SocketCall::kSend>>(exports, environment, "socketSendAgain");
 }
 
 }  // namespace iomux

@@ -10,7 +10,7 @@
 namespace iomux {
 
 // Wait and Run are one function with the one that is exported: the processor predicts no return that follows
-// a system call; see system-call.h, and return-by-jump.h.
+// a system call; see return-stack.h.
 
 [[gnu::always_inline]] inline int WaitSet::Run(Memory results) {
   if (results.length < kTriple) return -EINVAL;
@@ -132,8 +132,8 @@ Mailbox& WaitSet::OpenMailbox() {
 }
 
 void RegisterWaitSet(Napi::Object exports, Environment& environment) {
-  ExportKernelCall<Wait>(exports, environment, "waitSetWait");
-  ExportKernelCall<Resume>(exports, environment, "waitSetResume");
+  Export<Wait>(exports, environment, "waitSetWait");
+  Export<Resume>(exports, environment, "waitSetResume");
   Export<Control>(exports, environment, "waitSetControl");
   Export<Remove>(exports, environment, "waitSetRemove");
   Export<Dump>(exports, environment, "waitSetDump");

@@ -7,6 +7,7 @@ import { inC, inNode, inPython, ours } from './commands.mjs';
 const SERVERS = {
   'epoll in C': () => inC('epoll-echo'),
   'epoll in C, idle thread': () => inC('epoll-echo', '--idle-thread'),
+  'epoll in C, returns refilled': () => inC('epoll-refilled-echo'),
   'libuv in C': () => inC('libuv-echo'),
   'libevent in C': () => inC('libevent-echo'),
   'addon alone': () => ours('servers/bare.mjs'),

@@ -13,6 +13,8 @@ import { fileURLToPath } from 'node:url';
 const NO_COMPILER = 127;
 /** By the library that a program is named after: the Debian package to compile it with. */
 const PACKAGES = { libuv: 'libuv1-dev', libevent: 'libevent-dev' };
+/** Its assembly is that processor's. */
+const ONLY_X64 = 'epoll-refilled-echo';
 
 /** @type {string | undefined} */
 let nothingCompiles;
@@ -41,6 +43,7 @@ export function nativeProgram(name) {
   built = true;
   const path = fileURLToPath(new URL(`../build/${name}`, import.meta.url));
   if (nothingCompiles !== undefined || existsSync(path)) return { path, missing: nothingCompiles };
+  if (name === ONLY_X64) return { path, missing: 'it is written for x86-64' };
   const [, library] = Object.entries(PACKAGES).find(([prefix]) => name.startsWith(`${prefix}-`)) ?? [];
   if (library === undefined) throw new Error(`there is no C program '${name}'`);
   return { path, missing: `apt install pkg-config ${library}` };

@@ -105,8 +105,8 @@ export function closed(): StateError {
  * call that is not made would be the next one's.
  *
  * What is nearly always met is one condition, in place of a check for each argument, and this is short: V8 then has room
- * to put the whole of a `recv` and a `send` into the handler that calls them, which it counts in bytecodes. One function
- * less to return from saves 25 ns: no return that follows a system call is predicted, as system-call.h says.
+ * to put the whole of a `recv` and a `send` into the handler that calls them, which it counts in bytecodes. That is one
+ * function less to return from, and no return that follows a system call is predicted: see return-stack.h.
  *
  * @param type - of a socket that sends: SOCK_STREAM, or nothing is a message, too.
  */

@@ -43,6 +43,7 @@ describe.runIf(process.platform === 'linux')('the echo benchmarks', { timeout: 1
     expect(echo?.rows.map(({ name }) => name)).toEqual([
       'epoll in C',
       'epoll in C, idle thread',
+      'epoll in C, returns refilled',
       'libuv in C',
       'libevent in C',
       'addon alone',
