@@ -135,6 +135,24 @@ describe('a buffer with a length of its own', () => {
     there.close();
   });
 
+  it('is a datagram of what it has, empty or not, and not of what it says', () => {
+    const [here, there] = Socket.pair(AF_UNIX, SOCK_DGRAM);
+    const says = (length: number, bytes: string) =>
+      Object.defineProperty(new Uint8Array(Buffer.from(bytes)), 'length', { get: () => length });
+    const received = Buffer.alloc(16);
+    expect(here.send(says(0, ''))).toBe(0);
+    expect(there.recv(received)).toBe(0);
+    expect(here.send(says(0, 'ABCDEFGH'))).toBe(8);
+    expect(there.recv(received)).toBe(8);
+    expect(received.toString('latin1', 0, 8)).toBe('ABCDEFGH');
+    for (const part of [[], [0, 8], [8]]) {
+      expect(refusal(() => here.send(says(8, ''), ...part))).toBe('TypeError ERR_INVALID_ARG_VALUE');
+    }
+    expect(there.recv(received)).toBe(-1);
+    here.close();
+    there.close();
+  });
+
   it('is received into itself, then and ever after', () => {
     const [here, there] = Socket.pair();
     const [elsewhere, peer] = Socket.pair();
