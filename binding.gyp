@@ -21,7 +21,6 @@
         "src-native/mailbox.cc",
         "src-native/constants.cc",
         "src-native/address.cc",
-        "src-native/return-stack.cc",
         "src-native/socket.cc",
         "src-native/options.cc",
         "src-native/message.cc",
@@ -41,7 +40,7 @@
       },
       "conditions": [
         ["OS=='linux'", {
-          "sources": ["src-native/epoll.cc"],
+          "sources": ["src-native/epoll.cc", "src-native/return-stack.cc"],
           "defines": ["IOMUX_EPOLL"],
           "libraries": ["-ldl"],
         }],

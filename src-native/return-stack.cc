@@ -2,44 +2,40 @@
 
 #if defined(__linux__) && defined(__x86_64__) && !defined(__ILP32__)
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace iomux {
 namespace {
 
-// As Linux tells it, whether or not the microcode has its part of it; nothing where a sandbox hides that.
+// As the kernel tells it: "Mitigation: Safe RET", "Vulnerable: Safe RET, no microcode", or the same in small
+// letters by the first that had it, where "Vulnerable: Microcode, no safe RET" has none. No where /sys is
+// hidden.
 bool ReturnsBySafeRet() {
   std::FILE* file = std::fopen("/sys/devices/system/cpu/vulnerabilities/spec_rstack_overflow", "re");
   if (file == nullptr) return false;
   char line[128] = "";
   const bool told = std::fgets(line, sizeof line, file) != nullptr;
   std::fclose(file);
-  return told && std::strstr(line, "Safe RET") != nullptr;
+  return told && std::strstr(line, "afe RET") != nullptr && std::strstr(line, "no safe RET") == nullptr;
+}
+
+bool IsToRefill() {
+  const char* forced = std::getenv("IOMUX_REFILL_RETURNS");
+  return forced != nullptr && *forced != '\0' ? *forced == '1' : ReturnsBySafeRet();
 }
 
 }  // namespace
 
-const bool kernel_leaves_returns = ReturnsBySafeRet();
+const bool kernel_leaves_returns = IsToRefill();
 
 }  // namespace iomux
 
-// CET keeps a second stack of return addresses, in memory, which must lose what was called without a return;
-// rdsspq leaves its register alone where that stack is not in use.
-#if defined(__CET__)
-#define LEAVE_SHADOW_STACK \
-  "  xor %edx, %edx\n"     \
-  "  rdsspq %rdx\n"        \
-  "  test %rdx, %rdx\n"    \
-  "  jz 2f\n"              \
-  "  mov $17, %edx\n"      \
-  "  incsspq %rdx\n"       \
-  "2:\n"
-#else
-#define LEAVE_SHADOW_STACK ""
-#endif
-
-// More calls than functions return, one after another, until something is called again; and a jump, because a
-// return would take the last of them.
+// Sixteen calls, of 32 that the stack has room for: so many functions return, one after another, in an echo
+// by any of the layers, and more make nothing faster. The way back is a jump: a return would take the last.
+//
+// Where CET is in use, its own stack of return addresses, which is in memory, has them too, and the one by
+// which this was called. rdsspq leaves its register alone where it is not.
 asm(R"(
   .text
   .hidden iomux_refill_return_stack
@@ -59,7 +55,13 @@ iomux_refill_return_stack:
   .endr
   add $128, %rsp
   .cfi_adjust_cfa_offset -128
-)" LEAVE_SHADOW_STACK R"(
+  xor %edx, %edx
+  rdsspq %rdx
+  test %rdx, %rdx
+  jz 2f
+  mov $17, %edx
+  incsspq %rdx
+2:
   notrack jmp *%rcx
   .cfi_endproc
   .size iomux_refill_return_stack, . - iomux_refill_return_stack

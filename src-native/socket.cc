@@ -117,8 +117,7 @@ int Accept(Environment& environment, int fd) {
     const int accepted = accept(fd, nullptr, nullptr);
     if (accepted >= 0) return Prepare(environment, accepted);
 #else
-    const auto accepted =
-        static_cast<int>(IOMUX_CALL(accept4, fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    const int accepted = IOMUX_CALL(accept4, fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted >= 0) return environment.Own(accepted);
 #endif
     const int error = errno;

@@ -55,6 +55,17 @@ describe('without epoll_pwait2', () => {
   }
 });
 
+describe('with the stack of return addresses refilled, or not', () => {
+  for (const forced of ['0', '1']) {
+    it(`each call does what it does: IOMUX_REFILL_RETURNS=${forced}`, async () => {
+      expect(await resultOf('exchanges.mjs', { IOMUX_REFILL_RETURNS: forced })).toEqual({
+        streams: { refused: null, received: 16_000, waited: 0, nothing: -1, end: 0, broken: 'EPIPE' },
+        datagrams: { received: 34_000, descriptors: 2000, nothing: null, refused: 'ECONNREFUSED' },
+      });
+    });
+  }
+});
+
 describe('with a pipe for a waker', () => {
   for (const forced of ['0', '1']) {
     it(`wakes arrive, fill nothing and block nobody: IOMUX_PIPE_WAKER=${forced}`, async () => {

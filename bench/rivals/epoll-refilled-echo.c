@@ -1,6 +1,5 @@
-// epoll-echo.c, which refills the processor's stack of return addresses after each system call, as
-// src-native/return-stack.h says why: what the limit would be if a loop in C did as the addon does. Only
-// x86-64.
+// epoll-echo.c, which refills the processor's stack of return addresses after each recv, send and wait;
+// src-native/return-stack.h says why. It is what the limit becomes where the addon does so. Only for x86-64.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/epoll.h>
