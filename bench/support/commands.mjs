@@ -23,6 +23,11 @@ export function ours(path, ...args) {
   return { ...inNode(path, ...args), ours: true };
 }
 
+/** @type {(assignment: string, program: Program) => Program} */
+export function withEnvironment(assignment, program) {
+  return { ...program, command: ['env', assignment, ...program.command] };
+}
+
 /** @type {(name: string, ...args: string[]) => Program} */
 export function inC(name, ...args) {
   const { path, missing } = nativeProgram(name);

@@ -1,7 +1,10 @@
 /** Every echo server, ours and the rivals', by the name of its row and in the order of the tables. */
-import { inC, inNode, inPython, ours } from './commands.mjs';
+import { inC, inNode, inPython, ours, withEnvironment } from './commands.mjs';
 
 /** @typedef {{ name: string } & import('./commands.mjs').Program} EchoServer */
+
+/** As where the kernel does not return by Safe RET; see src-native/return-stack.h. */
+const NOTHING_REFILLED = 'IOMUX_REFILL_RETURNS=0';
 
 /** Looked for when they are asked for: a Python that has something, or a program that must be compiled first. */
 const SERVERS = {
@@ -12,6 +15,7 @@ const SERVERS = {
   'libevent in C': () => inC('libevent-echo'),
   'addon alone': () => ours('servers/bare.mjs'),
   'dispatch, epoll': () => ours('servers/dispatch.mjs', '--backend', 'epoll'),
+  'dispatch, nothing refilled': () => withEnvironment(NOTHING_REFILLED, ours('servers/dispatch.mjs')),
   'dispatch, poll': () => ours('servers/dispatch.mjs', '--backend', 'poll'),
   'dispatch, select': () => ours('servers/dispatch.mjs', '--backend', 'select'),
   'watchers, blocking': () => ours('servers/watchers.mjs', '--backend', 'epoll', '--mode', 'blocking'),

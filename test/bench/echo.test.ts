@@ -48,6 +48,7 @@ describe.runIf(process.platform === 'linux')('the echo benchmarks', { timeout: 1
       'libevent in C',
       'addon alone',
       'dispatch, epoll',
+      'dispatch, nothing refilled',
       'dispatch, poll',
       'dispatch, select',
       'watchers, blocking',
@@ -68,6 +69,7 @@ describe.runIf(process.platform === 'linux')('the echo benchmarks', { timeout: 1
     expect(echo?.rows.filter(({ ours }) => ours).map(({ name }) => name)).toEqual([
       'addon alone',
       'dispatch, epoll',
+      'dispatch, nothing refilled',
       'dispatch, poll',
       'dispatch, select',
       'watchers, blocking',
