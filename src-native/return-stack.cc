@@ -31,8 +31,8 @@ const bool kernel_leaves_returns = IsToRefill();
 
 }  // namespace iomux
 
-// Sixteen calls, of 32 that the stack has room for: so many functions return, one after another, in an echo
-// by any of the layers, and more make nothing faster. The way back is a jump: a return would take the last.
+// Sixteen calls, of 32 that the stack has room for: more make an echo faster by none of the layers. The way
+// back is a jump: a return would take the last.
 //
 // Where CET is in use, its own stack of return addresses, which is in memory, has them too, and the one by
 // which this was called. rdsspq leaves its register alone where it is not.
