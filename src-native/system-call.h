@@ -23,8 +23,19 @@
 
 namespace iomux {
 
-// The result, or -errno.
+template <typename Argument>
+long ToRegister(Argument argument) {
+  if constexpr (std::is_null_pointer_v<Argument>) {
+    return 0;
+  } else if constexpr (std::is_pointer_v<Argument>) {
+    return reinterpret_cast<long>(argument);
+  } else {
+    return static_cast<long>(argument);
+  }
+}
+
 #if defined(__x86_64__) && !defined(__ILP32__)
+// The result, or -errno.
 [[gnu::always_inline]] inline long EnterKernel(long number, long first = 0, long second = 0, long third = 0,
                                                long fourth = 0, long fifth = 0, long sixth = 0) {
   register long in_r10 asm("r10") = fourth;
@@ -38,32 +49,19 @@ namespace iomux {
   RefillReturnStack();
   return result;
 }
-#else
-template <typename... Arguments>
-inline long EnterKernel(long number, Arguments... arguments) {
-  const long result = syscall(number, arguments...);
-  return result < 0 ? -errno : result;
-}
 #endif
-
-template <typename Argument>
-long ToRegister(Argument argument) {
-  if constexpr (std::is_null_pointer_v<Argument>) {
-    return 0;
-  } else if constexpr (std::is_pointer_v<Argument>) {
-    return reinterpret_cast<long>(argument);
-  } else {
-    return static_cast<long>(argument);
-  }
-}
 
 // syscall(2): the result, or -1 and errno.
 template <typename... Arguments>
 [[gnu::always_inline]] inline long SystemCall(long number, Arguments... arguments) {
+#if defined(__x86_64__) && !defined(__ILP32__)
   const long result = EnterKernel(number, ToRegister(arguments)...);
   if (result >= 0) return result;
   errno = static_cast<int>(-result);
   return -1;
+#else
+  return syscall(number, ToRegister(arguments)...);
+#endif
 }
 
 }  // namespace iomux
