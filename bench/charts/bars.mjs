@@ -7,7 +7,7 @@ import { GRID, INK, MUTED, OURS, RIVAL, WIDTH, widthOf } from './theme.mjs';
 
 /** @typedef {import('./data.mjs').Measured} Measured */
 
-const ROW = 20;
+const ROW = 17;
 /** For what stands above the bars. */
 const WORDS = 8;
 /** Between the bars and the column of their values. */

@@ -68,12 +68,13 @@ export function framed({ name, cell, title, subtitle, alt, key = false, results,
 /** @param {Node} document */
 function keyIn(document) {
   const words = /** @type {const} */ ([
-    [OURS, '■'],
-    [INK, ' iomux\u2003'],
-    [RIVAL, '■'],
-    [INK, ' others'],
+    [OURS, '■', 0],
+    [INK, 'iomux', 4],
+    [RIVAL, '■', 12],
+    [INK, 'others', 4],
   ]);
-  const spans = words.map(([fill, text]) => element(document, 'tspan', { fill }, text));
+  // Gaps, not spaces: at the ends of a part, some programs drop these.
+  const spans = words.map(([fill, text, dx]) => element(document, 'tspan', { fill, dx }, text));
   return element(document, 'text', { x: WIDTH, y: 17, 'text-anchor': 'end' }, ...spans);
 }
 

@@ -8,9 +8,9 @@ export const WIDTH = 720;
 /**
  * Colours by what they mean, as [light, dark].
  *
- * @type {Readonly<Record<string, readonly [light: string, dark: string]>>}
+ * @satisfies {Record<string, [light: string, dark: string]>}
  */
-const COLORS = {
+export const COLORS = {
   ground: ['#ffffff', '#0d1117'],
   ink: ['#1f2328', '#e6edf3'],
   muted: ['#59636e', '#9198a1'],
@@ -24,8 +24,8 @@ const COLORS = {
   cyan: ['#177490', '#76e3ea'],
 };
 
-/** @param {string} name - of a colour. */
-export const color = (name) => `var(--${name})`;
+/** The light one is what figures name: a program that draws without regard to schemes shows it. @param {keyof typeof COLORS} name */
+export const color = (name) => COLORS[name][0];
 
 /** Of the page, for what must stand out from lines below it; the figures themselves are transparent. */
 export const GROUND = color('ground');
@@ -35,18 +35,20 @@ export const GRID = color('grid');
 export const OURS = color('ours');
 export const RIVAL = color('rival');
 
-/** @param {0 | 1} scheme */
-function variables(scheme) {
-  return Object.entries(COLORS)
-    .map(([name, pair]) => `--${name}: ${pair[scheme]}`)
-    .join('; ');
-}
+/** Rules that put the dark colour in the place of each that a figure names. */
+const DARK = [...new Map(Object.values(COLORS))].flatMap(([light, dark]) => [
+  `.iomux-figure [fill="${light}"] { fill: ${dark}; }`,
+  `.iomux-figure [stroke="${light}"] { stroke: ${dark}; }`,
+]);
 
 /** What stands in each figure: nothing else is loaded. */
 export const STYLE = `
-.iomux-figure { ${variables(0)}; color: var(--ink); }
-@media (prefers-color-scheme: dark) { .iomux-figure { ${variables(1)}; } }
+.iomux-figure { color: ${COLORS.ink[0]}; }
 .iomux-figure .ours { font-weight: 600; }
+@media (prefers-color-scheme: dark) {
+.iomux-figure { color: ${COLORS.ink[1]}; }
+${DARK.join('\n')}
+}
 `;
 
 export const FONT = { fontFamily: 'system-ui, sans-serif', fontSize: '12px', background: 'none' };
